@@ -1,0 +1,57 @@
+"""Settings of the networks, by model. Named presets hold the papers' sizes."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from gpip.config.base import Count, Positive, Strict
+from gpip.core.errors import unknown_name
+
+
+class BackboneSettings(Strict):
+    """What every backbone has."""
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    preset: str | None = None
+    """Start from these published settings; other keys given beside it win."""
+    cutoff_angstrom: Positive = 5.0
+    n_layers: Count = 3
+    n_features: Count = 64
+    n_radial: Count = 20
+    """Radial basis functions of the interatomic distance."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_preset(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("preset") is None:
+            return given
+        if given["preset"] not in cls.presets:
+            raise unknown_name(f"preset of {given.get('model')}", str(given["preset"]), cls.presets)
+        return cls.presets[given["preset"]] | given
+
+
+class SchNetSettings(BackboneSettings):
+    """SchNet (Schütt et al., J. Chem. Phys. 148, 241722, 2018)."""
+
+    presets: ClassVar = {
+        "gpip-md17": {"n_layers": 6, "n_features": 128, "n_radial": 50, "cutoff_angstrom": 5.0},
+        "mdsim-water": {"n_layers": 6, "n_features": 64, "n_radial": 25, "cutoff_angstrom": 6.0},
+        "wang-ani": {"n_layers": 5, "n_features": 256, "n_radial": 32, "cutoff_angstrom": 5.0},
+    }
+
+    model: Literal["schnet"]
+
+
+class PaiNNSettings(BackboneSettings):
+    """PaiNN (Schütt, Unke, Gastegger, ICML 2021)."""
+
+    presets: ClassVar = {
+        "painn-paper": {"n_layers": 3, "n_features": 128, "n_radial": 20, "cutoff_angstrom": 5.0},
+    }
+
+    model: Literal["painn"]
+
+
+Backbone = Annotated[SchNetSettings | PaiNNSettings, Field(discriminator="model")]
+MODELS = {"schnet": SchNetSettings, "painn": PaiNNSettings}

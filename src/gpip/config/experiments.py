@@ -1,0 +1,144 @@
+"""Settings of an experiment: networks from scratch and pre-trained, fine-tuned on labels, then run and measured."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gpip.config.base import Count, Name, NotNegative, Positive, Strict, whole_steps
+from gpip.config.optimization import Optimization
+
+SCRATCH = "scratch"
+
+
+class Initialisation(Strict):
+    """What a network knows before fine-tuning."""
+
+    recipe: Name | None = None
+    """Pre-training recipe whose weights are loaded; null starts from scratch."""
+    energy_head: Literal["fresh", "carried"] = "fresh"
+    """`fresh`: a new energy head (papers). `carried`: the pre-trained head times one fitted factor."""
+    equal_compute_to: Name | None = None
+    """From scratch, with the steps of this recipe added to the budget (counted in frames seen)."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Initialisation":
+        if self.recipe and self.equal_compute_to:
+            raise ValueError("equal_compute_to is for an initialisation from scratch: leave out recipe")
+        if self.energy_head == "carried" and not self.recipe:
+            raise ValueError("energy_head carried needs a recipe to carry it from")
+        return self
+
+
+class Split(Strict):
+    """Which labelled frames train, validate and test. Fixed by the experiment's seed, stored, disjoint."""
+
+    kind: Literal["random", "time"] = "random"
+    """`time`: blocks in the order of the file, for frames of one trajectory: training, validation, then test last."""
+    n_validation: Count
+    n_test: Count
+    gap: int = Field(0, ge=0)
+    """Frames left out between the blocks of a time split."""
+
+
+class FineTuning(Strict):
+    """GPIP Eq. 7: energy_weight (E - Ê)² + force_weight/n Σ (F - F̂)²."""
+
+    optimization: Optimization
+    energy_weight: NotNegative = 1.0
+    force_weight: NotNegative = 100.0
+    validate_every_steps: Count = 100
+
+
+class MLMD(Strict):
+    """Dynamics driven by each fine-tuned network; all replicas advance as one batch."""
+
+    thermostat: Literal["langevin", "nose-hoover"] = "nose-hoover"
+    temperature_kelvin: Positive = 300.0
+    timestep_fs: Positive = Field(1.0, le=4)
+    duration_ps: Positive
+    sample_every_ps: Positive = 0.01
+    n_replicas: Count = 5
+    """Each starts from another test configuration, with its own velocities."""
+    friction_per_ps: Positive = 1.0
+    """Of the Langevin thermostat."""
+    collision_frequency_per_ps: Positive = 10.0
+    """Of the Nosé-Hoover chains, one chain a replica."""
+    skin_angstrom: NotNegative = 0.5
+    """Neighbours are sought this much beyond the cutoff, and anew once an atom moved half of it."""
+    max_force_ev_per_angstrom: Positive = 100.0
+    """A replica has come apart once a force is above this, is not finite, or the temperature is above the next."""
+    max_temperature_kelvin: Positive = 5000.0
+    frames_per_checkpoint: Count = 100
+    n_seeds: Count = 1
+    """How many of the experiment's seeds are run."""
+
+    @property
+    def n_frames(self) -> int:
+        return whole_steps("duration_ps", self.duration_ps, self.sample_every_ps, "ps")
+
+    @property
+    def steps_per_frame(self) -> int:
+        return whole_steps("sample_every_ps", self.sample_every_ps * 1000, self.timestep_fs, "fs")
+
+    @model_validator(mode="after")
+    def _whole_numbers(self) -> "MLMD":
+        assert self.n_frames and self.steps_per_frame
+        return self
+
+
+class ClassicalReference(Strict):
+    """A classical run as the reference of the metrics."""
+
+    system: Name
+    temperature_kelvin: Positive
+
+
+class Metrics(Strict):
+    """What is measured on the ML-driven runs, and against what."""
+
+    reference: Literal["labels"] | ClassicalReference = "labels"
+    """`labels`: the labelled frames; or a classical run, {system: ..., temperature_kelvin: ...}."""
+    rdf_max_angstrom: Positive = 6.0
+    rdf_bins: Count = 500
+    stability_window_ps: Positive = 1.0
+    stability_threshold_angstrom: Positive = 3.0
+    """Of ∫|g - g_ref| dr in a window (Fu et al. 2023)."""
+    msd_fit_ps: tuple[NotNegative, Positive] | None = None
+    """Lag times between which the slope of the MSD is fitted; null takes 10 % to 50 % of the run."""
+    diffusing_element: str = "O"
+
+
+class Experiment(Strict):
+    """Every backbone x initialisation x number of training frames x seed."""
+
+    pretraining_set: Name | None = None
+    labels: Name
+    backbones: list[Name] = Field(min_length=1)
+    initialisations: dict[Name, Initialisation] | list[Name] = Field(min_length=1)
+    """A list of `scratch` and names of recipes, or names of your own with their settings."""
+    n_train: list[Count] = Field(min_length=1)
+    split: Split
+    seeds: list[int] = Field(min_length=1)
+    fine_tuning: FineTuning
+    ml_md: MLMD | None = None
+    """Leave it out to compare errors only."""
+    metrics: Metrics = Metrics()
+
+    @property
+    def arms(self) -> dict[str, Initialisation]:
+        """The initialisations by name, the short form written out."""
+        if isinstance(self.initialisations, dict):
+            return self.initialisations
+        return {
+            name: Initialisation() if name == SCRATCH else Initialisation(recipe=name)
+            for name in self.initialisations
+        }
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Experiment":
+        for what in ("backbones", "n_train", "seeds"):
+            if len(set(getattr(self, what))) < len(getattr(self, what)):
+                raise ValueError(f"{what} holds the same entry twice")
+        if self.n_train != sorted(self.n_train):
+            raise ValueError("n_train must ascend")
+        return self

@@ -1,0 +1,168 @@
+"""The whole of config.yaml: settings of all stages, checked against each other."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError, model_validator
+
+from gpip.config.backbones import Backbone
+from gpip.config.base import Name, Strict
+from gpip.config.experiments import Experiment
+from gpip.config.labels import Labels, TBLiteLabels
+from gpip.config.pretraining import Pretraining
+from gpip.config.systems import System
+from gpip.core.errors import InputError, unknown_name
+
+DATA_DIR_VARIABLE = "GPIP_DATA"
+
+
+class Project(Strict):
+    """Everything that config.yaml says."""
+
+    seed: int = 2026
+    """Root of every seed: the same number gives the same run."""
+    data_dir: str | None = None
+    """Folder of existing labelled data; the environment variable GPIP_DATA when null."""
+    systems: dict[Name, System] = {}
+    pretraining: Pretraining = Pretraining()
+    backbones: dict[Name, Backbone] = {}
+    labels: dict[Name, Labels] = {}
+    experiments: dict[Name, Experiment] = {}
+
+    @model_validator(mode="after")
+    def _names_and_sizes(self) -> "Project":
+        for name, members in self.pretraining.sets.items():
+            for member in members:
+                _known(f"pretraining.sets.{name}", member, self.systems)
+        for name, recipe in self.pretraining.recipes.items():
+            self._check_learning_rates(f"pretraining.recipes.{name}.optimization", recipe.optimization)
+        for name, labels in self.labels.items():
+            if isinstance(labels, TBLiteLabels):
+                self._check_classical_run(f"labels.{name}", labels.system, labels.temperature_kelvin)
+                available = self.systems[labels.system].sampling.n_frames
+                if labels.n_frames > available:
+                    raise ValueError(
+                        f"labels.{name}.n_frames: {labels.n_frames} wanted, but the classical run of "
+                        f"{labels.system} keeps {available}: lengthen production_ps or ask for fewer"
+                    )
+        for name, experiment in self.experiments.items():
+            self._check_experiment(f"experiments.{name}", experiment)
+        return self
+
+    def _check_classical_run(self, where: str, system: str, temperature_kelvin: float) -> None:
+        _known(f"{where}.system", system, self.systems)
+        sampled = self.systems[system].temperatures_kelvin
+        if temperature_kelvin not in sampled:
+            raise ValueError(
+                f"{where}.temperature_kelvin: {temperature_kelvin:g} K is not sampled by system {system!r}; "
+                f"its temperatures_kelvin are {sampled}"
+            )
+
+    def _check_learning_rates(self, where: str, optimization: Any) -> None:
+        if isinstance(optimization.learning_rate, dict):
+            for backbone in optimization.learning_rate:
+                _known(f"{where}.learning_rate", backbone, self.backbones)
+
+    def _check_experiment(self, where: str, experiment: Experiment) -> None:
+        _known(f"{where}.labels", experiment.labels, self.labels)
+        for backbone in experiment.backbones:
+            _known(f"{where}.backbones", backbone, self.backbones)
+        recipes = self.pretraining.recipes
+        used = {}
+        for arm, initialisation in experiment.arms.items():
+            for name in (initialisation.recipe, initialisation.equal_compute_to):
+                if name:
+                    known = [*recipes, "scratch"] if isinstance(experiment.initialisations, list) else recipes
+                    _known(f"{where}.initialisations.{arm}", name, known)
+                    used[name] = recipes[name]
+        if used:
+            if experiment.pretraining_set is None:
+                raise ValueError(f"{where}: pretraining_set is needed by initialisation from {', '.join(used)}")
+            _known(f"{where}.pretraining_set", experiment.pretraining_set, self.pretraining.sets)
+        optimizations = {"fine_tuning": experiment.fine_tuning.optimization}
+        optimizations |= {f"recipe {name}": recipe.optimization for name, recipe in used.items()}
+        for what, optimization in optimizations.items():
+            rates = optimization.learning_rate
+            missing = set(experiment.backbones) - set(rates) if isinstance(rates, dict) else set()
+            if missing:
+                raise ValueError(f"{where}: learning_rate of {what} names no value for {sorted(missing)}")
+        self._check_learning_rates(f"{where}.fine_tuning.optimization", experiment.fine_tuning.optimization)
+        labels = self.labels[experiment.labels]
+        if isinstance(labels, TBLiteLabels):
+            check_split(where, experiment, labels.n_frames)
+        if experiment.ml_md and experiment.ml_md.n_seeds > len(experiment.seeds):
+            raise ValueError(f"{where}.ml_md.n_seeds: {experiment.ml_md.n_seeds} of {len(experiment.seeds)} seeds")
+        if experiment.ml_md and experiment.ml_md.n_replicas > experiment.split.n_test:
+            raise ValueError(f"{where}.ml_md.n_replicas: more replicas than test configurations to start from")
+        if not isinstance(experiment.metrics.reference, str):
+            reference = experiment.metrics.reference
+            self._check_classical_run(
+                f"{where}.metrics.reference", reference.system, reference.temperature_kelvin
+            )
+
+    def data_path(self, relative: str) -> Path:
+        """A path under data_dir. Raises InputError when the folder is not known or not there."""
+        root = self.data_dir or os.environ.get(DATA_DIR_VARIABLE)
+        if not root:
+            raise InputError(
+                f"labels need {relative!r}, but no data folder is known: set data_dir in config.yaml, "
+                f"or the environment variable {DATA_DIR_VARIABLE}"
+            )
+        path = Path(root).expanduser() / relative
+        if not path.exists():
+            raise InputError(f"data folder {str(path)!r} is missing (data_dir {root!r}, path {relative!r})")
+        return path
+
+
+def check_split(where: str, experiment: Experiment, n_frames: int) -> None:
+    """Raise InputError when training, validation, test and gaps need more frames than there are labels."""
+    split = experiment.split
+    gaps = 2 * split.gap if split.kind == "time" else 0
+    needed = max(experiment.n_train) + split.n_validation + split.n_test + gaps
+    if needed > n_frames:
+        raise InputError(
+            f"{where}: {max(experiment.n_train)} training + {split.n_validation} validation + {split.n_test} test"
+            f"{f' + {gaps} left out in gaps' if gaps else ''} = {needed} frames, but labels "
+            f"{experiment.labels!r} have {n_frames}: ask for fewer, or label more"
+        )
+
+
+def _known(where: str, name: str, known: Any) -> None:
+    if name not in known:
+        raise unknown_name(where, name, known)
+
+
+def project_from(given: dict[str, Any], where: str = "config.yaml") -> Project:
+    """The checked project of a configuration. Raises InputError that names each wrong key."""
+    try:
+        return Project.model_validate(given)
+    except ValidationError as error:
+        raise InputError("\n".join([f"{where} cannot be used:", *map(_explain, error.errors())])) from None
+
+
+def _explain(problem: Any) -> str:
+    place = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = "" if isinstance(given, dict | list) or given is None else f" (given: {given!r})"
+    return f"  {place}: {message}{shown}" if place else f"  {message}"
+
+
+def load_project(path: str | Path = "config.yaml") -> Project:
+    """Read and check a configuration file."""
+    try:
+        given = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run in the folder that holds config.yaml") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not valid YAML: {error}") from None
+    return project_from(given or {}, str(path))
+
+
+def json_schema() -> str:
+    """JSON schema of config.yaml, for editors and for Snakemake's validate."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Project.model_json_schema()}
+    return json.dumps(schema, indent=2) + "\n"

@@ -1,0 +1,101 @@
+"""Settings of a system: what is in the box, its force field, and how its classical MD samples it."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from gpip.config.base import Count, Name, NotNegative, Positive, Strict, whole_steps
+from gpip.core.species import find_species
+from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
+
+
+class Sampling(Strict):
+    """Classical NVT dynamics at each temperature."""
+
+    timestep_fs: Positive = Field(1.0, le=4)
+    equilibration_ps: NotNegative = 5.0
+    """Dynamics before the first frame is kept."""
+    production_ps: Positive = 10.0
+    sample_every_ps: Positive = 0.1
+    friction_per_ps: Positive = 1.0
+    """Of the Langevin thermostat."""
+    cutoff_angstrom: Positive = 6.0
+    """Of the Lennard-Jones and real-space Coulomb terms; at most half the box."""
+    rigid_water: bool = False
+    """Constrain bonds and angle of water. The networks then never see a stretched bond in pre-training."""
+    frames_per_checkpoint: Count = 50
+
+    @property
+    def n_frames(self) -> int:
+        return whole_steps("production_ps", self.production_ps, self.sample_every_ps, "ps")
+
+    @property
+    def steps_per_frame(self) -> int:
+        return whole_steps("sample_every_ps", self.sample_every_ps * 1000, self.timestep_fs, "fs")
+
+    @property
+    def n_equilibration_steps(self) -> int:
+        return round(self.equilibration_ps * 1000 / self.timestep_fs)
+
+    @model_validator(mode="after")
+    def _whole_numbers(self) -> "Sampling":
+        assert self.n_frames and self.steps_per_frame
+        return self
+
+
+class System(Strict):
+    """One simulated system: a box of molecules, or several boxes at several temperatures."""
+
+    species: dict[str, Count]
+    """Name of each molecule and how many of it are in the box."""
+    force_field: Literal["tip3p"]
+    density_g_per_cm3: Positive = Field(le=25)
+    temperatures_kelvin: list[Positive] = Field(min_length=1)
+    """Ascending. One classical MD run each."""
+    sampling: Sampling = Sampling()
+
+    @field_validator("species")
+    @classmethod
+    def _known_species(cls, given: dict[str, int]) -> dict[str, int]:
+        if not given:
+            raise ValueError("at least one species is needed, for example {water: 64}")
+        for name in given:
+            find_species("species", name)
+        return given
+
+    @field_validator("temperatures_kelvin")
+    @classmethod
+    def _ascending(cls, given: list[float]) -> list[float]:
+        if any(later <= earlier for earlier, later in zip(given, given[1:], strict=False)):
+            raise ValueError(f"temperatures must ascend without repetition, got {given}")
+        return given
+
+    @property
+    def box_length_angstrom(self) -> float:
+        """Edge of the cubic box at the wanted density."""
+        mass = sum(find_species("species", name).molar_mass_g_per_mol * n for name, n in self.species.items())
+        return (mass / (self.density_g_per_cm3 * G_PER_CM3_TO_AMU_PER_ANGSTROM3)) ** (1 / 3)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "System":
+        for name in self.species:
+            if self.force_field not in find_species("species", name).force_fields:
+                raise ValueError(f"force_field {self.force_field!r} has no parameters for species {name!r}")
+        charge = sum(find_species("species", name).charge * n for name, n in self.species.items())
+        if charge:
+            raise ValueError(f"the box carries a charge of {charge:+d} e; change the counts of the ions")
+        half = self.box_length_angstrom / 2
+        if self.sampling.cutoff_angstrom > half:
+            raise ValueError(
+                f"sampling.cutoff_angstrom {self.sampling.cutoff_angstrom} is above half the box ({half:.3f} Å): "
+                "lower the cutoff or put more molecules in the box"
+            )
+        return self
+
+
+SystemName = Name
+
+
+def temperature_label(temperature_kelvin: float) -> str:
+    """A temperature as part of a path: 300.0 gives "300", 298.15 gives "298.15"."""
+    return f"{temperature_kelvin:g}"

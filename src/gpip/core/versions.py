@@ -1,0 +1,18 @@
+"""Version of each stage: raise it when the stage's numbers change for the same input.
+
+Snakemake sees neither changes in imported modules nor in libraries. These numbers are `params` of the rules, so raising
+one re-runs that stage and what follows from it, and nothing else.
+"""
+
+STAGE_VERSIONS: dict[str, int] = {
+    "build": 1,
+    "classical_md": 1,
+    "dataset": 1,
+    "pretraining": 1,
+    "labels": 1,
+    "splits": 1,
+    "finetuning": 1,
+    "ml_md": 1,
+    "metrics": 1,
+    "report": 1,
+}
