@@ -76,6 +76,11 @@ class Recipe(Strict):
     classical: ClassicalTask | None = None
     optimization: Optimization
 
+    @property
+    def trains_energy_head(self) -> bool:
+        """Whether the energy head learns something: from forces, or as the potential whose slope is the noise."""
+        return bool(self.classical or (self.denoise and self.denoise.readout == "gradient"))
+
     @model_validator(mode="after")
     def _tasks(self) -> "Recipe":
         pretext = [name for name in ("mask", "denoise", "contrast") if getattr(self, name)]

@@ -78,9 +78,17 @@ class Project(Strict):
                     known = [*recipes, "scratch"] if isinstance(experiment.initialisations, list) else recipes
                     _known(f"{where}.initialisations.{arm}", name, known)
                     used[name] = recipes[name]
+            recipe = recipes[initialisation.recipe] if initialisation.recipe else None
+            if initialisation.energy_head == "carried" and not recipe.trains_energy_head:
+                raise ValueError(
+                    f"{where}.initialisations.{arm}.energy_head: recipe {initialisation.recipe!r} does not train an "
+                    "energy head that could be carried over: use fresh, or a recipe with denoise.readout gradient"
+                )
         if used:
             if experiment.pretraining_set is None:
-                raise ValueError(f"{where}: pretraining_set is needed by initialisation from {', '.join(used)}")
+                raise ValueError(
+                    f"{where}: pretraining_set is needed by initialisation from {', '.join(used)}"
+                )
             _known(f"{where}.pretraining_set", experiment.pretraining_set, self.pretraining.sets)
         optimizations = {"fine_tuning": experiment.fine_tuning.optimization}
         optimizations |= {f"recipe {name}": recipe.optimization for name, recipe in used.items()}
@@ -94,14 +102,36 @@ class Project(Strict):
         if isinstance(labels, TBLiteLabels):
             check_split(where, experiment, labels.n_frames)
         if experiment.ml_md and experiment.ml_md.n_seeds > len(experiment.seeds):
-            raise ValueError(f"{where}.ml_md.n_seeds: {experiment.ml_md.n_seeds} of {len(experiment.seeds)} seeds")
+            raise ValueError(
+                f"{where}.ml_md.n_seeds: {experiment.ml_md.n_seeds} of {len(experiment.seeds)} seeds"
+            )
         if experiment.ml_md and experiment.ml_md.n_replicas > experiment.split.n_test:
-            raise ValueError(f"{where}.ml_md.n_replicas: more replicas than test configurations to start from")
+            raise ValueError(
+                f"{where}.ml_md.n_replicas: more replicas than test configurations to start from"
+            )
         if not isinstance(experiment.metrics.reference, str):
             reference = experiment.metrics.reference
             self._check_classical_run(
                 f"{where}.metrics.reference", reference.system, reference.temperature_kelvin
             )
+
+    def n_frames_of_set(self, name: str) -> int:
+        """Configurations in a pre-training set."""
+        members = [self.systems[member] for member in self.pretraining.sets[name]]
+        return sum(len(system.temperatures_kelvin) * system.sampling.n_frames for system in members)
+
+    def fine_tuning_steps(self, experiment: Experiment, arm: str, n_train: int) -> int:
+        """Steps of one arm: the budget all share, plus the frames a recipe has seen for an arm of equal compute."""
+        optimization = experiment.fine_tuning.optimization
+        steps = optimization.total_steps(n_train)
+        recipe_name = experiment.arms[arm].equal_compute_to
+        if recipe_name is None:
+            return steps
+        pretraining = self.pretraining.recipes[recipe_name].optimization
+        seen = (
+            pretraining.total_steps(self.n_frames_of_set(experiment.pretraining_set)) * pretraining.batch_size
+        )
+        return steps + -(-seen // optimization.batch_size)
 
     def data_path(self, relative: str) -> Path:
         """A path under data_dir. Raises InputError when the folder is not known or not there."""

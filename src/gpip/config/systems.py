@@ -1,10 +1,10 @@
-"""Settings of a system: what is in the box, its force field, and how its classical MD samples it."""
+"""Settings of a system: its box, its force field, and how its classical MD samples it."""
 
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gpip.config.base import Count, Name, NotNegative, Positive, Strict, whole_steps
+from gpip.config.base import Count, NotNegative, Positive, Strict, whole_steps
 from gpip.core.species import find_species
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
 
@@ -19,10 +19,6 @@ class Sampling(Strict):
     sample_every_ps: Positive = 0.1
     friction_per_ps: Positive = 1.0
     """Of the Langevin thermostat."""
-    cutoff_angstrom: Positive = 6.0
-    """Of the Lennard-Jones and real-space Coulomb terms; at most half the box."""
-    rigid_water: bool = False
-    """Constrain bonds and angle of water. The networks then never see a stretched bond in pre-training."""
     frames_per_checkpoint: Count = 50
 
     @property
@@ -43,16 +39,17 @@ class Sampling(Strict):
         return self
 
 
-class System(Strict):
-    """One simulated system: a box of molecules, or several boxes at several temperatures."""
+class Box(Strict):
+    """What is in the box, and the force field that holds it together."""
 
     species: dict[str, Count]
     """Name of each molecule and how many of it are in the box."""
     force_field: Literal["tip3p"]
     density_g_per_cm3: Positive = Field(le=25)
-    temperatures_kelvin: list[Positive] = Field(min_length=1)
-    """Ascending. One classical MD run each."""
-    sampling: Sampling = Sampling()
+    cutoff_angstrom: Positive = 6.0
+    """Of the Lennard-Jones and real-space Coulomb terms; at most half the box."""
+    rigid_water: bool = False
+    """Constrain bonds and angle of water. The networks then never see a stretched bond in pre-training."""
 
     @field_validator("species")
     @classmethod
@@ -63,6 +60,35 @@ class System(Strict):
             find_species("species", name)
         return given
 
+    @property
+    def length_angstrom(self) -> float:
+        """Edge of the cubic box at the wanted density."""
+        mass = sum(find_species("species", name).molar_mass_g_per_mol * n for name, n in self.species.items())
+        return (mass / (self.density_g_per_cm3 * G_PER_CM3_TO_AMU_PER_ANGSTROM3)) ** (1 / 3)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Box":
+        for name in self.species:
+            if self.force_field not in find_species("species", name).force_fields:
+                raise ValueError(f"force_field {self.force_field!r} has no parameters for species {name!r}")
+        charge = sum(find_species("species", name).charge * n for name, n in self.species.items())
+        if charge:
+            raise ValueError(f"the box carries a charge of {charge:+d} e; change the counts of the ions")
+        if self.cutoff_angstrom > self.length_angstrom / 2:
+            raise ValueError(
+                f"cutoff_angstrom {self.cutoff_angstrom} is above half the box "
+                f"({self.length_angstrom / 2:.3f} Å): lower the cutoff or put more molecules in the box"
+            )
+        return self
+
+
+class System(Box):
+    """One simulated system: a box, and the temperatures its classical MD samples."""
+
+    temperatures_kelvin: list[Positive] = Field(min_length=1)
+    """Ascending. One classical MD run each."""
+    sampling: Sampling = Sampling()
+
     @field_validator("temperatures_kelvin")
     @classmethod
     def _ascending(cls, given: list[float]) -> list[float]:
@@ -71,29 +97,9 @@ class System(Strict):
         return given
 
     @property
-    def box_length_angstrom(self) -> float:
-        """Edge of the cubic box at the wanted density."""
-        mass = sum(find_species("species", name).molar_mass_g_per_mol * n for name, n in self.species.items())
-        return (mass / (self.density_g_per_cm3 * G_PER_CM3_TO_AMU_PER_ANGSTROM3)) ** (1 / 3)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "System":
-        for name in self.species:
-            if self.force_field not in find_species("species", name).force_fields:
-                raise ValueError(f"force_field {self.force_field!r} has no parameters for species {name!r}")
-        charge = sum(find_species("species", name).charge * n for name, n in self.species.items())
-        if charge:
-            raise ValueError(f"the box carries a charge of {charge:+d} e; change the counts of the ions")
-        half = self.box_length_angstrom / 2
-        if self.sampling.cutoff_angstrom > half:
-            raise ValueError(
-                f"sampling.cutoff_angstrom {self.sampling.cutoff_angstrom} is above half the box ({half:.3f} Å): "
-                "lower the cutoff or put more molecules in the box"
-            )
-        return self
-
-
-SystemName = Name
+    def box(self) -> Box:
+        """The part that building depends on: other temperatures do not build another box."""
+        return Box(**{name: getattr(self, name) for name in Box.model_fields})
 
 
 def temperature_label(temperature_kelvin: float) -> str:

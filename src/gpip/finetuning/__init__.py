@@ -1,0 +1,1 @@
+"""Fine-tuning on labelled frames: from scratch, or from pre-trained weights."""

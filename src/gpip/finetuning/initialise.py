@@ -1,0 +1,90 @@
+"""Where a network starts: what is loaded, what is fresh, and the scales that labels decide."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gpip.config.backbones import BackboneSettings
+from gpip.config.experiments import Initialisation
+from gpip.core.errors import InputError
+from gpip.core.frame import Frame
+from gpip.core.seeds import seed_for
+from gpip.models.checkpoint import load_potential, transfer_weights
+from gpip.models.interface import Potential
+from gpip.models.registry import make_backbone
+from gpip.training.labels import fit_reference_energies
+from gpip.training.supervised import predict
+
+FRAMES_FOR_FACTOR = 16
+
+
+def initial_potential(
+    backbone: BackboneSettings,
+    initialisation: Initialisation,
+    pretrained: Path | None,
+    train_frames: Sequence[Frame],
+    seed: int,
+) -> tuple[Potential, dict[str, Any]]:
+    """A potential ready to be fine-tuned, and a record of what it carries.
+
+    The weights come from `pretrained` where the initialisation names a recipe; the energy head is fresh, or carried over
+    times one factor s = Σ F·F_pre / Σ F_pre² fitted on a few training frames. The energy scale of a fresh head is the
+    root mean square force of the training frames. The energy per element is fitted last, on what the network leaves over.
+
+    Raises:
+        InputError: the checkpoint is of another backbone, or its head predicts no forces that could be carried.
+    """
+    torch.manual_seed(seed_for(seed, "weights"))
+    potential = Potential(make_backbone(backbone))
+    record: dict[str, Any] = {
+        "initialisation": initialisation.model_dump(mode="json"),
+        "loaded": [],
+        "fresh": [],
+    }
+    rms_force = float(np.sqrt(np.mean(np.concatenate([frame.forces for frame in train_frames]) ** 2)))
+    if pretrained is None:
+        record["fresh"] = sorted(potential.state_dict())
+        potential.energy_scale.fill_(rms_force)
+    else:
+        source = load_potential(pretrained, expected_settings=backbone)
+        record |= transfer_weights(potential, source.state_dict(), initialisation.energy_head)
+        if initialisation.energy_head == "carried":
+            record["head_factor"], record["head_force_correlation"] = carry_head(
+                potential, source, train_frames, str(pretrained)
+            )
+        else:
+            potential.energy_scale.fill_(rms_force)
+    record["energy_scale"] = float(potential.energy_scale)
+    potential.reference_energies.zero_()
+    energies, _ = predict(potential, train_frames)
+    left_over = np.array([frame.energy for frame in train_frames]) - energies
+    fitted = fit_reference_energies([frame.species for frame in train_frames], left_over)
+    potential.reference_energies.copy_(torch.from_numpy(fitted))
+    record["reference_energies_ev"] = {str(z): fitted[z] for z in np.flatnonzero(fitted)}
+    return potential, record
+
+
+def carry_head(
+    potential: Potential, source: Potential, train_frames: Sequence[Frame], where: str
+) -> tuple[float, float]:
+    """Scale `potential` so that its forces fit the labels best; returns the factor and the forces' correlation.
+
+    Raises:
+        InputError: the pre-trained head predicts no forces.
+    """
+    potential.energy_scale.copy_(source.energy_scale)
+    chosen = [
+        train_frames[int(i)]
+        for i in np.unique(np.linspace(0, len(train_frames) - 1, FRAMES_FOR_FACTOR).astype(int))
+    ]
+    predicted = np.concatenate(predict(potential, chosen)[1]).astype(float)
+    reference = np.concatenate([frame.forces for frame in chosen]).astype(float)
+    norm = float((predicted**2).sum())
+    if norm == 0:
+        raise InputError(f"{where}: the pre-trained energy head gives no forces: use energy_head fresh")
+    factor = float((reference * predicted).sum()) / norm
+    potential.energy_scale.mul_(factor)
+    return factor, float(np.corrcoef(reference.ravel(), predicted.ravel())[0, 1])

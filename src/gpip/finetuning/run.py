@@ -1,0 +1,166 @@
+"""One fine-tuning run: labels, a split and an initialisation in; a potential, its errors and predictions out."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from gpip.config.backbones import BackboneSettings
+from gpip.config.experiments import FineTuning, Initialisation
+from gpip.core.files import digest, replacing, write_json
+from gpip.core.frame import Frame
+from gpip.core.provenance import provenance
+from gpip.datasets.reader import Dataset
+from gpip.datasets.splits import read_split
+from gpip.finetuning.initialise import initial_potential
+from gpip.metrics.errors import error_summary
+from gpip.models.checkpoint import save_potential
+from gpip.models.interface import Potential
+from gpip.training.loop import Plan, Validation, train
+from gpip.training.supervised import EnergyForceObjective, predict
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files that a fine-tuning run writes."""
+
+    checkpoint: Path
+    history: Path
+    errors: Path
+    predictions: Path
+
+
+def fine_tune(
+    labels: Path,
+    split: Path,
+    pretrained: Path | None,
+    backbone: BackboneSettings,
+    initialisation: Initialisation,
+    settings: FineTuning,
+    n_steps: int,
+    learning_rate: float,
+    seed: int,
+    outputs: Outputs,
+) -> None:
+    """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames."""
+    dataset, parts = Dataset(labels), read_split(split)
+    frames = {name: dataset.frames(parts[name]) for name in ("train", "validation", "test")}
+    potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed)
+    step_0 = errors_on(potential, frames["validation"])
+    _print_start(record, step_0)
+    objective = EnergyForceObjective(
+        potential, frames["train"], settings.energy_weight, settings.force_weight, str(labels)
+    )
+    inputs = [path for path in (labels, split, pretrained) if path]
+    settings_used = {
+        "backbone": backbone.model_dump(mode="json"),
+        "initialisation": initialisation.model_dump(mode="json"),
+        "fine_tuning": settings.model_dump(mode="json"),
+        "n_steps": n_steps,
+        "learning_rate": learning_rate,
+    }
+    plan = Plan(
+        settings=settings.optimization,
+        n_steps=n_steps,
+        learning_rate=learning_rate,
+        n_frames=len(frames["train"]),
+        seed=seed,
+        history=outputs.history,
+        fingerprint=settings_used | {"seed": seed, "inputs": [digest(path) for path in inputs]},
+    )
+    result = train(objective, plan, _validation(potential, frames["validation"], settings))
+    energies, forces = predict(potential, frames["test"])
+    made = provenance("finetuning", settings_used | result, seed, inputs)
+    write_predictions(outputs.predictions, frames["test"], energies, forces, parts["test"], made)
+    write_json(
+        outputs.errors,
+        {
+            "test": summary(frames["test"], energies, forces),
+            "validation": errors_on(potential, frames["validation"]),
+            "step_0": step_0,
+            **result,
+            "n_train": len(frames["train"]),
+            "n_parameters": sum(p.numel() for p in potential.parameters()),
+            "transfer": record,
+            "provenance": made,
+        },
+    )
+    save_potential(outputs.checkpoint, potential, backbone, made | {"transfer": record})
+    plan.checkpoint.unlink(missing_ok=True)
+
+
+def summary(frames: Sequence[Frame], energies: np.ndarray, forces: Sequence[np.ndarray]) -> dict[str, float]:
+    """Errors in meV/atom and meV/Å of predictions on labelled frames."""
+    return error_summary(
+        np.array([frame.energy for frame in frames]),
+        energies,
+        np.concatenate([frame.forces for frame in frames]),
+        np.concatenate(forces),
+        np.array([frame.n_atoms for frame in frames]),
+    )
+
+
+def errors_on(potential: Potential, frames: Sequence[Frame]) -> dict[str, float]:
+    return summary(frames, *predict(potential, frames))
+
+
+def _validation(potential: Potential, frames: Sequence[Frame], settings: FineTuning) -> Validation:
+    """Score: the loss of Eq. 7 on the validation frames, from their root mean square errors."""
+    columns = ["energy_mae_mev_per_atom", "force_mae_mev_per_angstrom"]
+    n_atoms = float(np.mean([frame.n_atoms for frame in frames]))
+
+    def score() -> tuple[float, dict[str, float]]:
+        errors = errors_on(potential, frames)
+        energy = errors["energy_rmse_mev_per_atom"] / 1000 * n_atoms
+        force = errors["force_rmse_mev_per_angstrom"] / 1000
+        # Eq. 7 sums the three components of a force, the root mean square is over components.
+        loss = settings.energy_weight * energy**2 + settings.force_weight * 3 * force**2
+        return loss, {name: errors[name] for name in columns}
+
+    return Validation(score, columns, settings.validate_every_steps)
+
+
+def _print_start(record: dict[str, Any], step_0: dict[str, float]) -> None:
+    print(
+        f"loaded {len(record['loaded'])} tensors, fresh {len(record['fresh'])}: {', '.join(record['fresh'])}"
+    )
+    if "head_factor" in record:
+        print(
+            f"energy head carried over times {record['head_factor']:.4g}; "
+            f"correlation of its forces with the labels {record['head_force_correlation']:.3f}"
+        )
+    for z, energy in record["reference_energies_ev"].items():
+        print(f"reference energy of element {z}: {energy:.4f} eV")
+    print(
+        f"before the first step, validation force MAE {step_0['force_mae_mev_per_angstrom']:.1f} meV/Å",
+        flush=True,
+    )
+
+
+def write_predictions(
+    path: Path,
+    frames: Sequence[Frame],
+    energies: np.ndarray,
+    forces: Sequence[np.ndarray],
+    source_frames: Sequence[int],
+    made: dict[str, Any],
+) -> None:
+    """Reference and prediction side by side; forces of all frames joined, `frame` says which one each row is of."""
+    columns = {
+        "energy_reference": (np.array([frame.energy for frame in frames]), "eV"),
+        "energy_predicted": (energies, "eV"),
+        "forces_reference": (np.concatenate([frame.forces for frame in frames]), "eV/angstrom"),
+        "forces_predicted": (np.concatenate(forces), "eV/angstrom"),
+        "species": (np.concatenate([frame.species for frame in frames]), "1"),
+        "frame": (np.repeat(np.arange(len(frames)), [frame.n_atoms for frame in frames]), "1"),
+        "source_frame": (np.asarray(source_frames), "1"),
+    }
+    with replacing(path) as partial, h5py.File(partial, "w") as file:
+        file.attrs["schema"], file.attrs["schema_version"] = "gpip-predictions", 1
+        file.attrs["provenance"] = json.dumps(made)
+        for name, (values, unit) in columns.items():
+            file.create_dataset(name, data=values).attrs["unit"] = unit

@@ -1,0 +1,94 @@
+"""One pre-training run: a backbone, a recipe and a data set in, a checkpoint and its losses out."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gpip.config.backbones import BackboneSettings
+from gpip.config.pretraining import Recipe
+from gpip.core.errors import InputError
+from gpip.core.files import digest
+from gpip.core.provenance import provenance
+from gpip.core.seeds import seed_for
+from gpip.datasets.reader import Dataset
+from gpip.models.checkpoint import save_potential
+from gpip.models.interface import Potential
+from gpip.models.registry import make_backbone
+from gpip.pretraining.objective import PretextObjective
+from gpip.training.labels import fit_reference_energies
+from gpip.training.loop import Objective, Plan, train
+from gpip.training.supervised import EnergyForceObjective
+
+FRAMES_FOR_REFERENCE_ENERGIES = 100
+
+
+def pretrain(
+    dataset_path: Path,
+    backbone: BackboneSettings,
+    recipe: Recipe,
+    learning_rate: float,
+    seed: int,
+    checkpoint: Path,
+    losses: Path,
+) -> None:
+    """Pre-train and write the potential to `checkpoint`, the losses of each task to `losses` (CSV).
+
+    Raises:
+        InputError: a task asks for what the backbone or the data set does not have.
+    """
+    dataset = Dataset(dataset_path)
+    torch.manual_seed(seed_for(seed, "weights"))
+    potential = Potential(make_backbone(backbone))
+    objective: Objective
+    if recipe.classical:
+        objective = _classical(potential, recipe, dataset, str(dataset_path))
+    else:
+        elements = sorted({int(z) for name in dataset.systems for z in dataset.species(name)})
+        objective = PretextObjective(potential, recipe, dataset, elements, seed)
+        _check(potential, recipe)
+    settings = {
+        "backbone": backbone.model_dump(mode="json"),
+        "recipe": recipe.model_dump(mode="json"),
+        "learning_rate": learning_rate,
+    }
+    n_steps = recipe.optimization.total_steps(len(dataset))
+    plan = Plan(
+        settings=recipe.optimization,
+        n_steps=n_steps,
+        learning_rate=learning_rate,
+        n_frames=len(dataset),
+        seed=seed,
+        history=losses,
+        fingerprint={**settings, "dataset": digest(dataset_path), "n_steps": n_steps, "seed": seed},
+    )
+    result = train(objective, plan)
+    save_potential(
+        checkpoint, potential, backbone, provenance("pretraining", settings | result, seed, [dataset_path])
+    )
+    plan.checkpoint.unlink(missing_ok=True)
+
+
+def _check(potential: Potential, recipe: Recipe) -> None:
+    if (
+        recipe.denoise
+        and recipe.denoise.readout == "vectors"
+        and potential.backbone.noise_readout != "vectors"
+    ):
+        raise InputError(
+            f"denoise.readout vectors: {type(potential.backbone).__name__} has no vector features; "
+            "use readout gradient or paper"
+        )
+
+
+def _classical(potential: Potential, recipe: Recipe, dataset: Dataset, where: str) -> EnergyForceObjective:
+    """Supervised by the classical force field: energies shifted per element, forces as they are."""
+    chosen = [dataset[int(i)] for i in np.linspace(0, len(dataset) - 1, FRAMES_FOR_REFERENCE_ENERGIES)]
+    if any(frame.energy is None for frame in chosen):
+        raise InputError(
+            f"{where}: a classical recipe needs energies and forces, which this data set does not hold"
+        )
+    energies = fit_reference_energies([f.species for f in chosen], np.array([f.energy for f in chosen]))
+    potential.reference_energies.copy_(torch.from_numpy(energies))
+    task = recipe.classical
+    return EnergyForceObjective(potential, dataset, task.energy_weight, task.force_weight, where)

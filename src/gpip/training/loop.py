@@ -1,0 +1,215 @@
+"""The training loop: seeded batches, schedule, clipping, moving average, best weights, checkpoint and exact resume."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from gpip.config.optimization import Optimization
+from gpip.core.errors import InputError
+from gpip.core.files import replacing
+from gpip.core.progress import progress
+from gpip.training.batches import BatchOrder
+from gpip.training.history import History
+from gpip.training.schedule import learning_rate_at
+
+
+class Objective(Protocol):
+    """What is trained, and by which losses."""
+
+    module: nn.Module
+    """Holds every trained weight."""
+    weights: dict[str, float]
+    """Weight of each loss in the total."""
+
+    def losses(self, frames: np.ndarray, step: int) -> dict[str, Tensor]:
+        """Unweighted losses of the frames with these indices. All randomness comes from `step`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training run: for how long, on how many frames, with which seed, writing where."""
+
+    settings: Optimization
+    n_steps: int
+    learning_rate: float
+    n_frames: int
+    seed: int
+    history: Path
+    fingerprint: dict[str, Any]
+    """A run resumes from a checkpoint only when this is the same."""
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.history.with_suffix(".resume.pt")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How good the weights are, lower is better, asked for every so many steps."""
+
+    score: Callable[[], tuple[float, dict[str, float]]]
+    """Of the weights in the objective's module: the score, and columns of the history."""
+    columns: list[str]
+    every_steps: int
+
+
+def train(objective: Objective, plan: Plan, validation: Validation | None = None) -> dict[str, Any]:
+    """Train `objective.module` and leave its best weights in it: by validation where there is one, else the last.
+
+    Moving-average weights are validated and kept when `ema_decay` is set. Returns {"best_step", "n_steps", "frames_seen"}.
+    The resume checkpoint stays: the caller removes it once the result is written.
+
+    Raises:
+        InputError: a loss is not finite.
+    """
+    run = _Run(objective, plan, validation)
+    run.resume()
+    remaining = range(run.step, plan.n_steps)
+    for step in progress(remaining, plan.n_steps, plan.history.parent.name, initial=run.step):
+        run.train_step(step)
+        if validation and (run.step % validation.every_steps == 0 or run.step == plan.n_steps):
+            run.validate()
+        if run.step % plan.settings.checkpoint_every_steps == 0 and run.step < plan.n_steps:
+            run.save()
+    return run.finish()
+
+
+class _Run:
+    def __init__(self, objective: Objective, plan: Plan, validation: Validation | None):
+        settings = plan.settings
+        self.objective, self.plan, self.validation = objective, plan, validation
+        self.parameters = [p for p in objective.module.parameters() if p.requires_grad]
+        make = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
+        self.optimizer = make(self.parameters, lr=plan.learning_rate, weight_decay=settings.weight_decay)
+        self.average = None
+        if settings.ema_decay:
+            self.average = AveragedModel(
+                objective.module, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay)
+            )
+        self.batches = BatchOrder(plan.n_frames, settings.batch_size, plan.seed)
+        self.step, self.best = 0, {"score": float("inf"), "step": 0, "weights": None}
+        self.history: History
+
+    def resume(self) -> None:
+        rows: list[dict[str, Any]] = []
+        if self.plan.checkpoint.exists():
+            state = torch.load(self.plan.checkpoint, weights_only=True)
+            if state["fingerprint"] == repr(self.plan.fingerprint):
+                self.objective.module.load_state_dict(state["module"])
+                self.optimizer.load_state_dict(state["optimizer"])
+                if self.average:
+                    self.average.load_state_dict(state["average"])
+                self.step, self.best, rows = state["step"], state["best"], state["rows"]
+                print(f"resuming from step {self.step}", flush=True)
+            else:
+                print(
+                    f"{self.plan.checkpoint}: made with other settings or inputs, starting afresh", flush=True
+                )
+        columns = ["step", "frames_seen", "learning_rate", "total", *self.objective.weights, "gradient_norm"]
+        columns += [f"gradient_norm_{name}" for name in self.objective.weights]
+        columns += self.validation.columns if self.validation else []
+        events = self.plan.history.parent / "tensorboard"
+        self.history = History(self.plan.history, events, columns, rows)
+        if self.validation and self.step == 0:
+            self.validate()
+
+    def train_step(self, step: int) -> None:
+        rate = learning_rate_at(step, self.plan.n_steps, self.plan.learning_rate, self.plan.settings)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        losses = self.objective.losses(self.batches(step), step)
+        logged = step % self.plan.settings.log_every_steps == 0 or step == self.plan.n_steps - 1
+        norms = self._gradients_by_task(losses) if logged else self._gradients(losses)
+        total_norm = torch.nn.utils.clip_grad_norm_(
+            self.parameters, self.plan.settings.gradient_clip or float("inf")
+        )
+        if not torch.isfinite(total_norm):
+            shown = ", ".join(f"{name} {float(value):g}" for name, value in losses.items())
+            raise InputError(
+                f"training {self.plan.history.parent}: the gradient is not finite at step {step} (losses: {shown}, "
+                f"learning rate {rate:g}, seed {self.plan.seed}): lower learning_rate, or look for bad frames"
+            )
+        self.optimizer.step()
+        if self.average:
+            self.average.update_parameters(self.objective.module)
+        self.step = step + 1
+        if logged:
+            values = {name: float(value.detach()) for name, value in losses.items()}
+            total = sum(self.objective.weights[name] * value for name, value in values.items())
+            self.history.add(
+                {"step": step, "frames_seen": self.batches.frames_seen(self.step), "learning_rate": rate}
+                | {"total": total, **values, "gradient_norm": float(total_norm)}
+                | {f"gradient_norm_{name}": norm for name, norm in norms.items()}
+            )
+
+    def _gradients(self, losses: dict[str, Tensor]) -> dict[str, float]:
+        self.optimizer.zero_grad(set_to_none=True)
+        sum(self.objective.weights[name] * loss for name, loss in losses.items()).backward()
+        return {}
+
+    def _gradients_by_task(self, losses: dict[str, Tensor]) -> dict[str, float]:
+        """The same gradients, one task at a time, so that the norm of each task's share is known."""
+        self.optimizer.zero_grad(set_to_none=True)
+        norms = {}
+        for name, loss in losses.items():
+            shares = torch.autograd.grad(
+                self.objective.weights[name] * loss, self.parameters, retain_graph=True, allow_unused=True
+            )
+            norms[name] = float(torch.nn.utils.get_total_norm([g for g in shares if g is not None]))
+            for parameter, share in zip(self.parameters, shares, strict=True):
+                if share is not None:
+                    parameter.grad = share if parameter.grad is None else parameter.grad + share
+        return norms
+
+    def validate(self) -> None:
+        kept = None
+        if self.average and self.step:
+            kept = _copied(self.objective.module)
+            self.objective.module.load_state_dict(self.average.module.state_dict())
+        score, columns = self.validation.score()
+        if score < self.best["score"]:
+            self.best = {"score": score, "step": self.step, "weights": _copied(self.objective.module)}
+        if kept:
+            self.objective.module.load_state_dict(kept)
+        self.history.add({"step": self.step, "frames_seen": self.batches.frames_seen(self.step), **columns})
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in columns.items())
+        print(f"step {self.step}: {shown}", flush=True)
+
+    def save(self) -> None:
+        self.history.write()
+        state = {
+            "fingerprint": repr(self.plan.fingerprint),
+            "step": self.step,
+            "module": self.objective.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "best": self.best,
+            "rows": self.history.rows,
+        }
+        with replacing(self.plan.checkpoint) as partial:
+            torch.save(state, partial)
+
+    def finish(self) -> dict[str, Any]:
+        if self.validation:
+            self.objective.module.load_state_dict(self.best["weights"])
+        elif self.average:
+            self.objective.module.load_state_dict(self.average.module.state_dict())
+            self.best["step"] = self.step
+        else:
+            self.best["step"] = self.step
+        self.history.close()
+        return {
+            "best_step": self.best["step"],
+            "n_steps": self.step,
+            "frames_seen": self.batches.frames_seen(self.step),
+        }
+
+
+def _copied(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}

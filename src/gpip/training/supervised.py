@@ -1,0 +1,54 @@
+"""Learning energies and forces: the objective of fine-tuning and of supervised pre-training (GPIP Eq. 7)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gpip.core.frame import Frame
+from gpip.graphs.batching import graph_from_frames
+from gpip.models.interface import Potential
+from gpip.training.labels import labels_of
+from gpip.training.losses import energy_loss, force_loss
+
+
+class EnergyForceObjective:
+    """energy_weight (E - Ê)² + force_weight/n Σ_i |F_i - F̂_i|², mean over the configurations of a batch."""
+
+    def __init__(
+        self,
+        potential: Potential,
+        frames: Sequence[Frame],
+        energy_weight: float,
+        force_weight: float,
+        where: str,
+    ):
+        self.module, self.frames, self.where = potential, frames, where
+        self.weights = {"energy": energy_weight, "forces": force_weight}
+
+    def losses(self, frames: np.ndarray, step: int) -> dict[str, Tensor]:
+        chosen = [self.frames[int(index)] for index in frames]
+        energies, forces = labels_of(chosen, self.where)
+        graph = graph_from_frames(chosen, self.module.backbone.cutoff_angstrom)
+        self.module.train()
+        predicted = self.module(graph)
+        return {
+            "energy": energy_loss(predicted["energy"], energies),
+            "forces": force_loss(predicted["forces"], forces, graph),
+        }
+
+
+def predict(
+    potential: Potential, frames: Sequence[Frame], batch_size: int = 8
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Energies [n_frames] (eV) and the forces of each frame [n_atoms, 3] (eV/Å)."""
+    potential.eval()
+    energies, forces = [], []
+    for start in range(0, len(frames), batch_size):
+        chosen = [frames[index] for index in range(start, min(start + batch_size, len(frames)))]
+        predicted = potential(graph_from_frames(chosen, potential.backbone.cutoff_angstrom))
+        energies.append(predicted["energy"].detach().numpy())
+        sizes = [frame.n_atoms for frame in chosen]
+        forces += [part.numpy() for part in torch.split(predicted["forces"].detach(), sizes)]
+    return np.concatenate(energies), forces
