@@ -130,8 +130,7 @@ class Experiment(Strict):
         if isinstance(self.initialisations, dict):
             return self.initialisations
         return {
-            name: Initialisation() if name == SCRATCH else Initialisation(recipe=name)
-            for name in self.initialisations
+            name: Initialisation() if name == SCRATCH else Initialisation(recipe=name) for name in self.initialisations
         }
 
     @model_validator(mode="after")

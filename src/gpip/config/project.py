@@ -86,9 +86,7 @@ class Project(Strict):
                 )
         if used:
             if experiment.pretraining_set is None:
-                raise ValueError(
-                    f"{where}: pretraining_set is needed by initialisation from {', '.join(used)}"
-                )
+                raise ValueError(f"{where}: pretraining_set is needed by initialisation from {', '.join(used)}")
             _known(f"{where}.pretraining_set", experiment.pretraining_set, self.pretraining.sets)
         optimizations = {"fine_tuning": experiment.fine_tuning.optimization}
         optimizations |= {f"recipe {name}": recipe.optimization for name, recipe in used.items()}
@@ -102,18 +100,12 @@ class Project(Strict):
         if isinstance(labels, TBLiteLabels):
             check_split(where, experiment, labels.n_frames)
         if experiment.ml_md and experiment.ml_md.n_seeds > len(experiment.seeds):
-            raise ValueError(
-                f"{where}.ml_md.n_seeds: {experiment.ml_md.n_seeds} of {len(experiment.seeds)} seeds"
-            )
+            raise ValueError(f"{where}.ml_md.n_seeds: {experiment.ml_md.n_seeds} of {len(experiment.seeds)} seeds")
         if experiment.ml_md and experiment.ml_md.n_replicas > experiment.split.n_test:
-            raise ValueError(
-                f"{where}.ml_md.n_replicas: more replicas than test configurations to start from"
-            )
+            raise ValueError(f"{where}.ml_md.n_replicas: more replicas than test configurations to start from")
         if not isinstance(experiment.metrics.reference, str):
             reference = experiment.metrics.reference
-            self._check_classical_run(
-                f"{where}.metrics.reference", reference.system, reference.temperature_kelvin
-            )
+            self._check_classical_run(f"{where}.metrics.reference", reference.system, reference.temperature_kelvin)
 
     def n_frames_of_set(self, name: str) -> int:
         """Configurations in a pre-training set."""
@@ -128,9 +120,7 @@ class Project(Strict):
         if recipe_name is None:
             return steps
         pretraining = self.pretraining.recipes[recipe_name].optimization
-        seen = (
-            pretraining.total_steps(self.n_frames_of_set(experiment.pretraining_set)) * pretraining.batch_size
-        )
+        seen = pretraining.total_steps(self.n_frames_of_set(experiment.pretraining_set)) * pretraining.batch_size
         return steps + -(-seen // optimization.batch_size)
 
     def data_path(self, relative: str) -> Path:

@@ -14,9 +14,7 @@ from gpip.core.versions import STAGE_VERSIONS
 PACKAGES = ("openmm", "torch", "numpy", "mdtraj", "h5py", "vesin", "tblite")
 
 
-def provenance(
-    stage: str, settings: Any, seed: int | None = None, inputs: Iterable[str | Path] = ()
-) -> dict[str, Any]:
+def provenance(stage: str, settings: Any, seed: int | None = None, inputs: Iterable[str | Path] = ()) -> dict[str, Any]:
     """A JSON-ready record of one stage's run: settings, seed, versions and digests of the input files."""
     if hasattr(settings, "model_dump"):
         settings = settings.model_dump(mode="json")

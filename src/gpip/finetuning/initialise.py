@@ -77,8 +77,7 @@ def carry_head(
     """
     potential.energy_scale.copy_(source.energy_scale)
     chosen = [
-        train_frames[int(i)]
-        for i in np.unique(np.linspace(0, len(train_frames) - 1, FRAMES_FOR_FACTOR).astype(int))
+        train_frames[int(i)] for i in np.unique(np.linspace(0, len(train_frames) - 1, FRAMES_FOR_FACTOR).astype(int))
     ]
     predicted = np.concatenate(predict(potential, chosen)[1]).astype(float)
     reference = np.concatenate([frame.forces for frame in chosen]).astype(float)

@@ -125,9 +125,7 @@ def _validation(potential: Potential, frames: Sequence[Frame], settings: FineTun
 
 
 def _print_start(record: dict[str, Any], step_0: dict[str, float]) -> None:
-    print(
-        f"loaded {len(record['loaded'])} tensors, fresh {len(record['fresh'])}: {', '.join(record['fresh'])}"
-    )
+    print(f"loaded {len(record['loaded'])} tensors, fresh {len(record['fresh'])}: {', '.join(record['fresh'])}")
     if "head_factor" in record:
         print(
             f"energy head carried over times {record['head_factor']:.4g}; "

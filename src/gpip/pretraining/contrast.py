@@ -25,9 +25,7 @@ class Net3D(nn.Module):
         width, self.n_fourier = task.n_features, task.n_fourier
         self.start = nn.Parameter(torch.randn(width))
         self.edges = nn.Sequential(nn.Linear(2 * task.n_fourier + 1, width), nn.SiLU(), nn.BatchNorm1d(width))
-        self.message = nn.Sequential(
-            nn.Linear(3 * width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
-        )
+        self.message = nn.Sequential(nn.Linear(3 * width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.gate = nn.Linear(width, 1)
         self.update = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
 

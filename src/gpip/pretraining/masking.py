@@ -52,12 +52,8 @@ class Decoder(nn.Module):
         self.remask_token = nn.Parameter(torch.randn(n_features) * n_features**-0.5)
         self.into = nn.Linear(n_features, n_features)
         self.basis = GaussianBasis(n_radial, cutoff_angstrom)
-        self.filters = nn.Sequential(
-            nn.Linear(n_radial, n_features), nn.SiLU(), nn.Linear(n_features, n_features)
-        )
-        self.out = nn.Sequential(
-            nn.Linear(2 * n_features, n_features), nn.SiLU(), nn.Linear(n_features, n_targets)
-        )
+        self.filters = nn.Sequential(nn.Linear(n_radial, n_features), nn.SiLU(), nn.Linear(n_features, n_features))
+        self.out = nn.Sequential(nn.Linear(2 * n_features, n_features), nn.SiLU(), nn.Linear(n_features, n_targets))
 
     def forward(self, codes: Tensor, masked: Tensor, graph: Graph) -> Tensor:
         """Restored features [n_masked, n_targets] of the atoms `masked` from latent codes [n_atoms, n_features]."""

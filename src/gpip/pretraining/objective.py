@@ -61,9 +61,7 @@ class PretextObjective:
         self.elements = torch.tensor(sorted(elements))
         self.module = PretextModel(potential, recipe)
         self.weights = {
-            name: task.weight
-            for name in ("mask", "denoise", "contrast")
-            if (task := getattr(recipe, name)) is not None
+            name: task.weight for name in ("mask", "denoise", "contrast") if (task := getattr(recipe, name)) is not None
         }
 
     def losses(self, frames: np.ndarray, step: int) -> dict[str, Tensor]:
@@ -94,13 +92,9 @@ class PretextObjective:
         losses = {}
         if recipe.mask:
             restored = model.decoder(features.scalars, masked, seen)
-            losses["mask"] = scaled_cosine_error(
-                restored, self._mask_target(species[masked]), recipe.mask.exponent
-            )
+            losses["mask"] = scaled_cosine_error(restored, self._mask_target(species[masked]), recipe.mask.exponent)
         if recipe.denoise:
-            losses["denoise"] = torch.mean(
-                (self.predict_noise(features, seen) - self._noise_target(noise)) ** 2
-            )
+            losses["denoise"] = torch.mean((self.predict_noise(features, seen) - self._noise_target(noise)) ** 2)
         if recipe.contrast:
             clean = graph_from_frames(clean_frames, recipe.contrast.cutoff_angstrom)
             losses["contrast"] = model.contrast(features.scalars, seen, clean)
@@ -110,9 +104,7 @@ class PretextObjective:
         """ε̂ [n_atoms, 3], in the units of the target, from features of a graph whose positions ask for gradients."""
         if noise_readout(self.module.potential, self.recipe) == "vectors":
             if features.vectors is None:
-                raise InputError(
-                    "denoise.readout vectors: this backbone has no vector features; use readout gradient"
-                )
+                raise InputError("denoise.readout vectors: this backbone has no vector features; use readout gradient")
             return self.module.noise_head(features.scalars, features.vectors)
         energy = self.module.potential.pseudo_energy(features, graph)
         (slope,) = torch.autograd.grad(energy.sum(), graph.positions, create_graph=True)
@@ -130,9 +122,7 @@ class PretextObjective:
         return -noise / self.recipe.denoise.sigma_angstrom
 
 
-def add_noise(
-    frames: Sequence[Frame], sigma_angstrom: float, generator: torch.Generator
-) -> tuple[list[Frame], Tensor]:
+def add_noise(frames: Sequence[Frame], sigma_angstrom: float, generator: torch.Generator) -> tuple[list[Frame], Tensor]:
     """Frames with Gaussian noise on every coordinate, and that noise, [n_atoms, 3] in Å."""
     sizes = [frame.n_atoms for frame in frames]
     noise = torch.randn((sum(sizes), 3), generator=generator) * sigma_angstrom

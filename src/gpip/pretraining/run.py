@@ -63,18 +63,12 @@ def pretrain(
         fingerprint={**settings, "dataset": digest(dataset_path), "n_steps": n_steps, "seed": seed},
     )
     result = train(objective, plan)
-    save_potential(
-        checkpoint, potential, backbone, provenance("pretraining", settings | result, seed, [dataset_path])
-    )
+    save_potential(checkpoint, potential, backbone, provenance("pretraining", settings | result, seed, [dataset_path]))
     plan.checkpoint.unlink(missing_ok=True)
 
 
 def _check(potential: Potential, recipe: Recipe) -> None:
-    if (
-        recipe.denoise
-        and recipe.denoise.readout == "vectors"
-        and potential.backbone.noise_readout != "vectors"
-    ):
+    if recipe.denoise and recipe.denoise.readout == "vectors" and potential.backbone.noise_readout != "vectors":
         raise InputError(
             f"denoise.readout vectors: {type(potential.backbone).__name__} has no vector features; "
             "use readout gradient or paper"
@@ -85,9 +79,7 @@ def _classical(potential: Potential, recipe: Recipe, dataset: Dataset, where: st
     """Supervised by the classical force field: energies shifted per element, forces as they are."""
     chosen = [dataset[int(i)] for i in np.linspace(0, len(dataset) - 1, FRAMES_FOR_REFERENCE_ENERGIES)]
     if any(frame.energy is None for frame in chosen):
-        raise InputError(
-            f"{where}: a classical recipe needs energies and forces, which this data set does not hold"
-        )
+        raise InputError(f"{where}: a classical recipe needs energies and forces, which this data set does not hold")
     energies = fit_reference_energies([f.species for f in chosen], np.array([f.energy for f in chosen]))
     potential.reference_energies.copy_(torch.from_numpy(energies))
     task = recipe.classical

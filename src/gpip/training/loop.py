@@ -89,9 +89,7 @@ class _Run:
         self.optimizer = make(self.parameters, lr=plan.learning_rate, weight_decay=settings.weight_decay)
         self.average = None
         if settings.ema_decay:
-            self.average = AveragedModel(
-                objective.module, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay)
-            )
+            self.average = AveragedModel(objective.module, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
         self.batches = BatchOrder(plan.n_frames, settings.batch_size, plan.seed)
         self.step, self.best = 0, {"score": float("inf"), "step": 0, "weights": None}
         self.history: History
@@ -108,9 +106,7 @@ class _Run:
                 self.step, self.best, rows = state["step"], state["best"], state["rows"]
                 print(f"resuming from step {self.step}", flush=True)
             else:
-                print(
-                    f"{self.plan.checkpoint}: made with other settings or inputs, starting afresh", flush=True
-                )
+                print(f"{self.plan.checkpoint}: made with other settings or inputs, starting afresh", flush=True)
         columns = ["step", "frames_seen", "learning_rate", "total", *self.objective.weights, "gradient_norm"]
         columns += [f"gradient_norm_{name}" for name in self.objective.weights]
         columns += self.validation.columns if self.validation else []
@@ -126,9 +122,7 @@ class _Run:
         losses = self.objective.losses(self.batches(step), step)
         logged = step % self.plan.settings.log_every_steps == 0 or step == self.plan.n_steps - 1
         norms = self._gradients_by_task(losses) if logged else self._gradients(losses)
-        total_norm = torch.nn.utils.clip_grad_norm_(
-            self.parameters, self.plan.settings.gradient_clip or float("inf")
-        )
+        total_norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.plan.settings.gradient_clip or float("inf"))
         if not torch.isfinite(total_norm):
             shown = ", ".join(f"{name} {float(value):g}" for name, value in losses.items())
             raise InputError(

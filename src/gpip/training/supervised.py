@@ -39,9 +39,7 @@ class EnergyForceObjective:
         }
 
 
-def predict(
-    potential: Potential, frames: Sequence[Frame], batch_size: int = 8
-) -> tuple[np.ndarray, list[np.ndarray]]:
+def predict(potential: Potential, frames: Sequence[Frame], batch_size: int = 8) -> tuple[np.ndarray, list[np.ndarray]]:
     """Energies [n_frames] (eV) and the forces of each frame [n_atoms, 3] (eV/Å)."""
     potential.eval()
     energies, forces = [], []

@@ -1,0 +1,19 @@
+rule run_classical_md:
+    input:
+        topology=rules.build_system.output.topology,
+        system=rules.build_system.output.system,
+    output:
+        trajectory="results/classical_md/{system}/{temperature}K/trajectory.h5",
+        log_table="results/classical_md/{system}/{temperature}K/log.csv",
+    log:
+        "results/logs/run_classical_md/{system}/{temperature}K.log",
+    benchmark:
+        "results/benchmarks/run_classical_md/{system}/{temperature}K.tsv"
+    threads: 1
+    params:
+        settings=lambda w: dump(project.systems[w.system].sampling),
+        temperature_kelvin=lambda w: float(w.temperature),
+        seed=seed_of("classical_md"),
+        version=STAGE_VERSIONS["classical_md"],
+    script:
+        "../scripts/run_classical_md.py"

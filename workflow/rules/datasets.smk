@@ -1,0 +1,27 @@
+def runs_of_set(wildcards):
+    return classical_runs(project.pretraining.sets[wildcards.set])
+
+
+rule make_dataset:
+    input:
+        trajectories=lambda w: [
+            f"results/classical_md/{system}/{temperature}K/trajectory.h5"
+            for system, temperature in runs_of_set(w)
+        ],
+        systems=lambda w: [
+            f"results/systems/{system}/system.xml" for system, temperature in runs_of_set(w)
+        ],
+    output:
+        dataset="results/datasets/{set}.h5",
+    log:
+        "results/logs/make_dataset/{set}.log",
+    benchmark:
+        "results/benchmarks/make_dataset/{set}.tsv"
+    params:
+        runs=lambda w: [
+            {"system": system, "temperature_kelvin": float(temperature)}
+            for system, temperature in runs_of_set(w)
+        ],
+        version=STAGE_VERSIONS["dataset"],
+    script:
+        "../scripts/make_dataset.py"

@@ -1,0 +1,64 @@
+def labels_of_experiment(wildcards):
+    return f"results/labels/{project.experiments[wildcards.experiment].labels}/labels.h5"
+
+
+def arm_of(wildcards):
+    return project.experiments[wildcards.experiment].arms[wildcards.arm]
+
+
+def pretrained_of(wildcards):
+    """The checkpoint an arm starts from; nothing for an arm from scratch."""
+    pretraining_set = project.experiments[wildcards.experiment].pretraining_set
+    recipe = arm_of(wildcards).recipe
+    return f"results/pretraining/{pretraining_set}/{wildcards.backbone}/{recipe}/model.ckpt" if recipe else []
+
+
+rule split_labels:
+    input:
+        labels=labels_of_experiment,
+    output:
+        split="results/splits/{experiment}/n{n_train}/seed{seed}.json",
+    log:
+        "results/logs/split_labels/{experiment}/n{n_train}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/split_labels/{experiment}/n{n_train}/seed{seed}.tsv"
+    params:
+        settings=lambda w: dump(project.experiments[w.experiment].split),
+        # Without n_train: a smaller training set is part of a larger one, and the test frames stay the same.
+        seed=lambda w: seed_for(project.seed, "splits", w.experiment, w.seed),
+        n_train=lambda w: int(w.n_train),
+        version=STAGE_VERSIONS["splits"],
+    script:
+        "../scripts/split_labels.py"
+
+
+rule fine_tune:
+    input:
+        labels=labels_of_experiment,
+        split=rules.split_labels.output.split,
+        pretrained=pretrained_of,
+    output:
+        checkpoint=f"results/finetuning/{RUN}/model.ckpt",
+        history=f"results/finetuning/{RUN}/history.csv",
+        errors=f"results/finetuning/{RUN}/errors.json",
+        predictions=f"results/finetuning/{RUN}/predictions.h5",
+    log:
+        f"results/logs/fine_tune/{RUN}.log",
+    benchmark:
+        f"results/benchmarks/fine_tune/{RUN}.tsv"
+    threads: 1
+    params:
+        backbone=lambda w: dump(project.backbones[w.backbone]),
+        initialisation=lambda w: dump(arm_of(w)),
+        settings=lambda w: dump(
+            project.experiments[w.experiment].fine_tuning, exclude={"optimization": {"learning_rate"}}
+        ),
+        n_steps=lambda w: project.fine_tuning_steps(project.experiments[w.experiment], w.arm, int(w.n_train)),
+        learning_rate=lambda w: project.experiments[w.experiment].fine_tuning.optimization.learning_rate_of(
+            w.backbone
+        ),
+        # The same for every arm: the same batches, and the same weights where they are fresh.
+        seed=lambda w: seed_for(project.seed, "finetuning", w.experiment, w.backbone, w.seed),
+        version=STAGE_VERSIONS["finetuning"],
+    script:
+        "../scripts/fine_tune.py"

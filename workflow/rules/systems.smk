@@ -1,0 +1,15 @@
+rule build_system:
+    output:
+        topology="results/systems/{system}/topology.pdb",
+        system="results/systems/{system}/system.xml",
+        manifest="results/systems/{system}/manifest.json",
+    log:
+        "results/logs/build_system/{system}.log",
+    benchmark:
+        "results/benchmarks/build_system/{system}.tsv"
+    params:
+        settings=lambda w: dump(project.systems[w.system].box),
+        seed=seed_of("build"),
+        version=STAGE_VERSIONS["build"],
+    script:
+        "../scripts/build_system.py"
