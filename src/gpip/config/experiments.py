@@ -82,7 +82,8 @@ class MLMD(Strict):
 
     @model_validator(mode="after")
     def _whole_numbers(self) -> "MLMD":
-        assert self.n_frames and self.steps_per_frame
+        assert self.n_frames
+        assert self.steps_per_frame
         return self
 
 

@@ -1,5 +1,6 @@
 """Settings of a system: its box, its force field, and how its classical MD samples it."""
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -35,7 +36,8 @@ class Sampling(Strict):
 
     @model_validator(mode="after")
     def _whole_numbers(self) -> "Sampling":
-        assert self.n_frames and self.steps_per_frame
+        assert self.n_frames
+        assert self.steps_per_frame
         return self
 
 
@@ -92,7 +94,7 @@ class System(Box):
     @field_validator("temperatures_kelvin")
     @classmethod
     def _ascending(cls, given: list[float]) -> list[float]:
-        if any(later <= earlier for earlier, later in zip(given, given[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(given)):
             raise ValueError(f"temperatures must ascend without repetition, got {given}")
         return given
 

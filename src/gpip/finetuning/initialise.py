@@ -13,8 +13,8 @@ from gpip.core.errors import InputError
 from gpip.core.frame import Frame
 from gpip.core.seeds import seed_for
 from gpip.models.checkpoint import load_potential, transfer_weights
-from gpip.models.interface import Potential
-from gpip.models.registry import make_backbone
+from gpip.models.potential import Potential
+from gpip.models.registry import make_potential
 from gpip.training.labels import fit_reference_energies
 from gpip.training.supervised import predict
 
@@ -38,7 +38,7 @@ def initial_potential(
         InputError: the checkpoint is of another backbone, or its head predicts no forces that could be carried.
     """
     torch.manual_seed(seed_for(seed, "weights"))
-    potential = Potential(make_backbone(backbone))
+    potential = make_potential(backbone)
     record: dict[str, Any] = {
         "initialisation": initialisation.model_dump(mode="json"),
         "loaded": [],

@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import torch
 
 from gpip.config.backbones import BackboneSettings
 from gpip.config.experiments import FineTuning, Initialisation
@@ -19,7 +20,7 @@ from gpip.datasets.splits import read_split
 from gpip.finetuning.initialise import initial_potential
 from gpip.metrics.errors import error_summary
 from gpip.models.checkpoint import save_potential
-from gpip.models.interface import Potential
+from gpip.models.potential import Potential
 from gpip.training.loop import Plan, Validation, train
 from gpip.training.supervised import EnergyForceObjective, predict
 
@@ -44,9 +45,11 @@ def fine_tune(
     n_steps: int,
     learning_rate: float,
     seed: int,
+    n_threads: int,
     outputs: Outputs,
 ) -> None:
     """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames."""
+    torch.set_num_threads(n_threads)
     dataset, parts = Dataset(labels), read_split(split)
     frames = {name: dataset.frames(parts[name]) for name in ("train", "validation", "test")}
     potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed)
@@ -84,7 +87,7 @@ def fine_tune(
             "step_0": step_0,
             **result,
             "n_train": len(frames["train"]),
-            "n_parameters": sum(p.numel() for p in potential.parameters()),
+            "n_parameters": potential.n_parameters,
             "transfer": record,
             "provenance": made,
         },

@@ -13,9 +13,7 @@ from gpip.graphs.neighbours import Edges, find_edges, lattice_offsets
 MAX_ATOMIC_NUMBER = 94
 
 
-def graph_from_frames(
-    frames: Sequence[Frame], cutoff_angstrom: float, dtype: torch.dtype = torch.float32
-) -> Graph:
+def graph_from_frames(frames: Sequence[Frame], cutoff_angstrom: float, dtype: torch.dtype = torch.float32) -> Graph:
     """A batch of frames of any sizes, with and without a box.
 
     Positions are moved into the cell by whole lattice vectors, which keeps single precision exact enough for
@@ -59,9 +57,7 @@ def assemble(
     edge_index = np.concatenate(
         [part.edge_index + start for part, start in zip(edges, first_atom, strict=False)], axis=1
     )
-    reverse = np.concatenate(
-        [part.reverse_edge + start for part, start in zip(edges, first_edge, strict=False)]
-    )
+    reverse = np.concatenate([part.reverse_edge + start for part, start in zip(edges, first_edge, strict=False)])
     return Graph(
         species=torch.from_numpy(np.asarray(species).astype(np.int64)),
         positions=torch.from_numpy(positions).to(dtype),

@@ -35,9 +35,7 @@ def find_edges(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_
         raise InputError(f"positions of {len(bad)} atoms are not finite, the first is atom {bad[0]}")
     periodic = cell[pbc]
     if np.linalg.matrix_rank(periodic) < len(periodic):
-        raise InputError(
-            f"periodic directions {pbc.tolist()} need independent lattice vectors, got {cell.tolist()}"
-        )
+        raise InputError(f"periodic directions {pbc.tolist()} need independent lattice vectors, got {cell.tolist()}")
     engine = vesin.NeighborList(cutoff=cutoff_angstrom, full_list=False, n_threads=1)
     centre, neighbour, shift = engine.compute(positions, cell, pbc, "ijS")
     centre, neighbour, shift = (part.astype(np.int64) for part in (centre, neighbour, shift))
@@ -76,6 +74,4 @@ def reverse_edges(edge_index: np.ndarray, shift: np.ndarray) -> np.ndarray:
 def lattice_offsets(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
     """Whole lattice vectors [n_atoms, 3] to take from positions so that each atom lies inside the cell."""
     periodic = np.where(np.broadcast_to(pbc, 3)[:, None], cell, 0.0)
-    return np.floor(np.asarray(positions, dtype=np.float64) @ np.linalg.pinv(periodic)) * np.broadcast_to(
-        pbc, 3
-    )
+    return np.floor(np.asarray(positions, dtype=np.float64) @ np.linalg.pinv(periodic)) * np.broadcast_to(pbc, 3)

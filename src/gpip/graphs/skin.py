@@ -69,9 +69,7 @@ class SkinNeighbours:
 
     def _build(self, positions: Tensor) -> None:
         offset, edges = [], []
-        for replica, (cell, given) in enumerate(
-            zip(self.cells, positions.double().cpu().numpy(), strict=True)
-        ):
+        for replica, (cell, given) in enumerate(zip(self.cells, positions.double().cpu().numpy(), strict=True)):
             try:
                 offset.append(lattice_offsets(given, cell, self.pbc) @ cell)
                 wide = self.cutoff_angstrom + self.skin_angstrom

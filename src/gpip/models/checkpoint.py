@@ -68,9 +68,7 @@ def load_potential(path: str | Path, expected_settings: BackboneSettings | None 
     try:
         settings = MODELS[record["backbone"]["model"]].model_validate(record["backbone"])
     except (KeyError, ValidationError) as error:
-        raise InputError(
-            f"checkpoint {path}: its backbone settings are unknown to this gpip: {error}"
-        ) from None
+        raise InputError(f"checkpoint {path}: its backbone settings are unknown to this gpip: {error}") from None
     potential = make_potential(settings)
     dtype = next(tensor.dtype for name, tensor in record["state"].items() if name.startswith("backbone."))
     try:

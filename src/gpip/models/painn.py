@@ -17,9 +17,7 @@ class Message(nn.Module):
 
     def __init__(self, n_features: int, n_radial: int) -> None:
         super().__init__()
-        self.phi = nn.Sequential(
-            nn.Linear(n_features, n_features), nn.SiLU(), nn.Linear(n_features, 3 * n_features)
-        )
+        self.phi = nn.Sequential(nn.Linear(n_features, n_features), nn.SiLU(), nn.Linear(n_features, 3 * n_features))
         self.filter = nn.Linear(n_radial, 3 * n_features)
 
     def forward(

@@ -65,9 +65,7 @@ class Potential(nn.Module):
         atomic = atomic + self.reference_energies[graph.species]
         return atomic.new_zeros(graph.n_graphs).index_add(0, graph.atom_graph, atomic)
 
-    def forward(
-        self, graph: Graph, compute_forces: bool = True, compute_stress: bool = False
-    ) -> dict[str, Tensor]:
+    def forward(self, graph: Graph, compute_forces: bool = True, compute_stress: bool = False) -> dict[str, Tensor]:
         """Energy [n_graphs] float64 eV; forces [n_atoms, 3] eV/Å; stress [n_graphs, 3, 3] eV/Å^3.
 
         In training mode forces and stress can be differentiated again. Stress is the slope of the energy with

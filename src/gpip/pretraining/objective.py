@@ -16,8 +16,9 @@ from gpip.core.frame import Frame
 from gpip.core.seeds import seed_for
 from gpip.graphs.batching import graph_from_frames
 from gpip.graphs.graph import Graph
-from gpip.models.heads import GatedEquivariantReadout
-from gpip.models.interface import N_SPECIES, Features, Potential
+from gpip.models.heads import VectorReadout
+from gpip.models.interface import N_SPECIES, Features
+from gpip.models.potential import Potential, forces_from_energy
 from gpip.pretraining.contrast import Contrast
 from gpip.pretraining.masking import Decoder, mask_species, scaled_cosine_error
 
@@ -35,7 +36,7 @@ class PretextModel(nn.Module):
                 n_targets = backbone.embedding.embedding_dim
             self.decoder = Decoder(backbone.n_features, n_targets, backbone.cutoff_angstrom)
         if recipe.denoise and noise_readout(potential, recipe) == "vectors":
-            self.noise_head = GatedEquivariantReadout(backbone.n_features)
+            self.noise_head = VectorReadout(backbone.n_features)
         if recipe.contrast:
             self.contrast = Contrast(recipe.contrast, backbone.n_features)
 
@@ -106,9 +107,8 @@ class PretextObjective:
             if features.vectors is None:
                 raise InputError("denoise.readout vectors: this backbone has no vector features; use readout gradient")
             return self.module.noise_head(features.scalars, features.vectors)
-        energy = self.module.potential.pseudo_energy(features, graph)
-        (slope,) = torch.autograd.grad(energy.sum(), graph.positions, create_graph=True)
-        return -slope
+        energy = self.module.potential.energy_from_features(features, graph)
+        return forces_from_energy(energy, graph.positions, create_graph=True)
 
     def _mask_target(self, species: Tensor) -> Tensor:
         if self.recipe.mask.target == "element":

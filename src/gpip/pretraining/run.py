@@ -13,8 +13,8 @@ from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.datasets.reader import Dataset
 from gpip.models.checkpoint import save_potential
-from gpip.models.interface import Potential
-from gpip.models.registry import make_backbone
+from gpip.models.potential import Potential
+from gpip.models.registry import make_potential
 from gpip.pretraining.objective import PretextObjective
 from gpip.training.labels import fit_reference_energies
 from gpip.training.loop import Objective, Plan, train
@@ -29,6 +29,7 @@ def pretrain(
     recipe: Recipe,
     learning_rate: float,
     seed: int,
+    n_threads: int,
     checkpoint: Path,
     losses: Path,
 ) -> None:
@@ -37,9 +38,10 @@ def pretrain(
     Raises:
         InputError: a task asks for what the backbone or the data set does not have.
     """
+    torch.set_num_threads(n_threads)
     dataset = Dataset(dataset_path)
     torch.manual_seed(seed_for(seed, "weights"))
-    potential = Potential(make_backbone(backbone))
+    potential = make_potential(backbone)
     objective: Objective
     if recipe.classical:
         objective = _classical(potential, recipe, dataset, str(dataset_path))

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from gpip.core.errors import InputError
 from gpip.core.frame import Frame
-
-N_SPECIES = 95
+from gpip.models.interface import N_SPECIES
 
 
 def labels_of(frames: Sequence[Frame], where: str) -> tuple[Tensor, Tensor]:

@@ -62,7 +62,7 @@ class Validation:
 def train(objective: Objective, plan: Plan, validation: Validation | None = None) -> dict[str, Any]:
     """Train `objective.module` and leave its best weights in it: by validation where there is one, else the last.
 
-    Moving-average weights are validated and kept when `ema_decay` is set. Returns {"best_step", "n_steps", "frames_seen"}.
+    Moving-average weights are validated and kept when `ema_decay` is set. Returns best_step, n_steps and frames_seen.
     The resume checkpoint stays: the caller removes it once the result is written.
 
     Raises:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gpip.core.frame import Frame
 from gpip.graphs.batching import graph_from_frames
-from gpip.models.interface import Potential
+from gpip.models.potential import Potential
 from gpip.training.labels import labels_of
 from gpip.training.losses import energy_loss, force_loss
 
@@ -30,7 +30,7 @@ class EnergyForceObjective:
     def losses(self, frames: np.ndarray, step: int) -> dict[str, Tensor]:
         chosen = [self.frames[int(index)] for index in frames]
         energies, forces = labels_of(chosen, self.where)
-        graph = graph_from_frames(chosen, self.module.backbone.cutoff_angstrom)
+        graph = graph_from_frames(chosen, self.module.cutoff_angstrom)
         self.module.train()
         predicted = self.module(graph)
         return {
@@ -45,7 +45,7 @@ def predict(potential: Potential, frames: Sequence[Frame], batch_size: int = 8) 
     energies, forces = [], []
     for start in range(0, len(frames), batch_size):
         chosen = [frames[index] for index in range(start, min(start + batch_size, len(frames)))]
-        predicted = potential(graph_from_frames(chosen, potential.backbone.cutoff_angstrom))
+        predicted = potential(graph_from_frames(chosen, potential.cutoff_angstrom))
         energies.append(predicted["energy"].detach().numpy())
         sizes = [frame.n_atoms for frame in chosen]
         forces += [part.numpy() for part in torch.split(predicted["forces"].detach(), sizes)]

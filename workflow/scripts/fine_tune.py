@@ -1,0 +1,23 @@
+from pathlib import Path
+
+from gpip.config.backbones import MODELS
+from gpip.config.experiments import FineTuning, Initialisation
+from gpip.core.jobs import logged_job
+
+with logged_job(snakemake.log[0]):
+    from gpip.finetuning.run import Outputs, fine_tune
+
+    backbone = snakemake.params.backbone
+    fine_tune(
+        labels=Path(snakemake.input.labels),
+        split=Path(snakemake.input.split),
+        pretrained=Path(snakemake.input.pretrained) if snakemake.input.pretrained else None,
+        backbone=MODELS[backbone["model"]].model_validate(backbone),
+        initialisation=Initialisation.model_validate(snakemake.params.initialisation),
+        settings=FineTuning.model_validate(snakemake.params.settings),
+        n_steps=snakemake.params.n_steps,
+        learning_rate=snakemake.params.learning_rate,
+        seed=snakemake.params.seed,
+        n_threads=snakemake.threads,
+        outputs=Outputs(**{name: Path(path) for name, path in snakemake.output.items()}),
+    )

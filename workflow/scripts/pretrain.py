@@ -1,0 +1,20 @@
+from pathlib import Path
+
+from gpip.config.backbones import MODELS
+from gpip.config.pretraining import Recipe
+from gpip.core.jobs import logged_job
+
+with logged_job(snakemake.log[0]):
+    from gpip.pretraining.run import pretrain
+
+    backbone = snakemake.params.backbone
+    pretrain(
+        Path(snakemake.input.dataset),
+        MODELS[backbone["model"]].model_validate(backbone),
+        Recipe.model_validate(snakemake.params.recipe),
+        learning_rate=snakemake.params.learning_rate,
+        seed=snakemake.params.seed,
+        n_threads=snakemake.threads,
+        checkpoint=Path(snakemake.output.checkpoint),
+        losses=Path(snakemake.output.losses),
+    )
