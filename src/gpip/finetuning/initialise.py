@@ -30,9 +30,10 @@ def initial_potential(
 ) -> tuple[Potential, dict[str, Any]]:
     """A potential ready to be fine-tuned, and a record of what it carries.
 
-    The weights come from `pretrained` where the initialisation names a recipe; the energy head is fresh, or carried over
-    times one factor s = Σ F·F_pre / Σ F_pre² fitted on a few training frames. The energy scale of a fresh head is the
-    root mean square force of the training frames. The energy per element is fitted last, on what the network leaves over.
+    The weights come from `pretrained` where the initialisation names a recipe; the energy head is fresh, or carried
+    over times one factor s = Σ F·F_pre / Σ F_pre² fitted on a few training frames. The energy scale of a fresh head is
+    the root mean square force of the training frames. The energy per element is fitted last, on what the network
+    leaves over.
 
     Raises:
         InputError: the checkpoint is of another backbone, or its head predicts no forces that could be carried.

@@ -1,7 +1,7 @@
-"""Contrast with a 3D net, GPIP Eq. 6: features that agree with those of a net which sees distances and nothing else.
+"""Contrast with a 3D net, GPIP Eq. 6: features that agree with those of a net which sees nothing but distances.
 
-The 3D net follows Stärk et al. (3D Infomax, ICML 2022), with the sizes of the public GPIP code, on the neighbours within
-a cutoff instead of all pairs: the pairs of a liquid are too many, and their minimum images beyond half a box mean little.
+The 3D net follows Stärk et al. (3D Infomax, ICML 2022), with the sizes of the public GPIP code, on the neighbours
+within a cutoff instead of all pairs: those of a liquid are too many, and beyond half a box mean little.
 """
 
 import torch

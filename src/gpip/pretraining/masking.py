@@ -1,7 +1,7 @@
 """Masking and restoring elements, GPIP Eq. 4.
 
-The mask acts on `Graph.species`, the one place from which a backbone learns an element, so that no part of a backbone can
-see what is hidden. The decoder re-masks the latent codes and restores from the neighbours.
+The mask acts on `Graph.species`, the one place from which a backbone learns an element, so that no part of a backbone
+can see what is hidden. The decoder re-masks the latent codes and restores from the neighbours.
 """
 
 import torch
@@ -42,8 +42,8 @@ def mask_species(
 class Decoder(nn.Module):
     """Restores what was masked from the latent codes of the neighbours: one continuous-filter convolution.
 
-    The codes of the masked atoms are replaced by a learned [DMASK] token first. Without the convolution every masked atom
-    would look the same.
+    The codes of the masked atoms are replaced by a learned [DMASK] token first. Without the convolution every masked
+    atom would look the same.
     """
 
     def __init__(self, n_features: int, n_targets: int, cutoff_angstrom: float, n_radial: int = 20):

@@ -124,7 +124,7 @@ class _Run:
         norms = self._gradients_by_task(losses) if logged else self._gradients(losses)
         total_norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.plan.settings.gradient_clip or float("inf"))
         if not torch.isfinite(total_norm):
-            shown = ", ".join(f"{name} {float(value):g}" for name, value in losses.items())
+            shown = ", ".join(f"{name} {float(value.detach()):g}" for name, value in losses.items())
             raise InputError(
                 f"training {self.plan.history.parent}: the gradient is not finite at step {step} (losses: {shown}, "
                 f"learning rate {rate:g}, seed {self.plan.seed}): lower learning_rate, or look for bad frames"

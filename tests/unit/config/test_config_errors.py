@@ -1,0 +1,124 @@
+"""Each wrong value of config.yaml gives one error that says where, what was given and what to do."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gpip.config import load_project, project_from
+from gpip.config.project import check_split
+from gpip.core.errors import InputError
+
+ROOT = Path(__file__).parents[3]
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def with_change(path, value):
+    changed = deepcopy(DEFAULT)
+    *parents, last = path.split("/")
+    place = changed
+    for key in parents:
+        place = place[key]
+    place[last] = value
+    return changed
+
+
+WRONG = {
+    "unknown key": ("sytems", {}, r"unknown key 'sytems'; did you mean 'systems'"),
+    "unknown nested key": (
+        "systems/water/tempratures_kelvin",
+        [300],
+        r"systems.water: unknown key 'tempratures_kelvin'; did you mean 'temperatures_kelvin'",
+    ),
+    "negative temperature": ("systems/water/temperatures_kelvin", [-5, 300], r"temperatures_kelvin.0: .*given: -5"),
+    "unordered temperatures": ("systems/water/temperatures_kelvin", [300, 200], r"must ascend"),
+    "unknown species": ("systems/water/species", {"watr": 64}, r"'watr' is not known; did you mean 'water'"),
+    "cutoff above half the box": ("systems/water/cutoff_angstrom", 7.0, r"7.0 is above half the box \(6\.2"),
+    "impossible sampling": ("systems/water/sampling/sample_every_ps", 0.13, r"not a whole number of steps"),
+    "unknown force field": ("systems/water/force_field", "tip5p", r"force_field.*tip3p.*given: 'tip5p'"),
+    "unknown backbone": ("experiments/water/backbones", ["schnett"], r"'schnett' is not known; did you mean 'schnet'"),
+    "unknown model": ("backbones/other", {"model": "schnt"}, r"backbones.other.*'schnt'.*'schnet', 'painn'"),
+    "unknown preset": ("backbones/schnet/preset", "gpip-md", r"did you mean 'gpip-md17'"),
+    "unknown recipe": ("experiments/water/initialisations", ["scratch", "gpp"], r"'gpp' is not known.*'gpip'"),
+    "unknown set": ("experiments/water/pretraining_set", "wter", r"did you mean 'water'"),
+    "unknown labels": ("experiments/water/labels", "water-xbt", r"did you mean 'water-xtb'"),
+    "splits larger than the labels": ("experiments/water/n_train", [4000], r"4000 training \+ .* have \d+"),
+    "temperature not sampled": ("labels/water-xtb/temperature_kelvin", 350, r"350 K is not sampled"),
+    "more labels than frames": ("labels/water-xtb/n_frames", 100000, r"keeps \d+: lengthen production_ps"),
+    "recipe without a task": (
+        "pretraining/recipes/empty",
+        {"optimization": {"n_steps": 5}},
+        r"recipes.empty: a recipe needs at least one task",
+    ),
+    "two lengths": (
+        "pretraining/recipes/gpip/optimization",
+        {"n_steps": 5, "n_epochs": 2},
+        r"exactly one of n_steps and n_epochs",
+    ),
+    "carried head that nothing trained": (
+        "experiments/water/initialisations",
+        {"a": {"recipe": "masked", "energy_head": "carried"}},
+        r"does not train an energy head",
+    ),
+    "path in a name": ("systems/a|b", {}, r"systems.a|b"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_value_is_named(name):
+    path, value, message = WRONG[name]
+    given = with_change(path, value)
+    given["pretraining"]["recipes"]["masked"] = {"mask": {}, "optimization": {"n_steps": 5}}
+    with pytest.raises(InputError, match=message) as caught:
+        project_from(given)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_the_default_configuration_is_right():
+    assert load_project(ROOT / "config.yaml").experiments
+
+
+def test_text_is_not_a_number():
+    with pytest.raises(InputError, match="production_ps"):
+        project_from(with_change("systems/water/sampling/production_ps", "long"))
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        load_project(tmp_path / "config.yaml")
+    (tmp_path / "config.yaml").write_text("systems: [")
+    with pytest.raises(InputError, match="not valid YAML"):
+        load_project(tmp_path / "config.yaml")
+
+
+def test_missing_data_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("GPIP_DATA", raising=False)
+    project = load_project(ROOT / "config.yaml")
+    with pytest.raises(InputError, match="set data_dir in config.yaml"):
+        project.data_path("water")
+    monkeypatch.setenv("GPIP_DATA", str(tmp_path))
+    with pytest.raises(InputError, match="is missing"):
+        project.data_path("water")
+
+
+def test_gaps_count_in_a_time_split():
+    given = with_change("experiments/water/split", {"kind": "time", "n_validation": 8, "n_test": 16, "gap": 10})
+    experiment = load_project(ROOT / "config.yaml").experiments["water"]
+    given["experiments"]["water"]["n_train"] = [30]
+    given["labels"]["water-xtb"]["n_frames"] = 64
+    with pytest.raises(InputError, match="20 left out in gaps"):
+        project_from(given)
+    check_split("here", experiment, 10_000)
+
+
+def test_equal_compute_adds_the_frames_that_pre_training_saw():
+    given = deepcopy(DEFAULT)
+    given["pretraining"]["recipes"]["gpip"]["optimization"] = {"n_steps": 100, "batch_size": 3}
+    water = given["experiments"]["water"]
+    water["fine_tuning"]["optimization"] = {"n_steps": 50, "batch_size": 2}
+    water["initialisations"] = {"scratch": {}, "long": {"equal_compute_to": "gpip"}, "gpip": {"recipe": "gpip"}}
+    project = project_from(given)
+    experiment = project.experiments["water"]
+    steps = {arm: project.fine_tuning_steps(experiment, arm, 40) for arm in experiment.arms}
+    assert steps == {"scratch": 50, "gpip": 50, "long": 50 + 150}

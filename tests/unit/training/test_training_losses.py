@@ -1,0 +1,36 @@
+"""Loss of GPIP Eq. 7 and reference energies against numbers by hand."""
+
+import numpy as np
+import torch
+
+from gpip.graphs.batching import graph_from_frames
+from gpip.training.labels import fit_reference_energies
+from gpip.training.losses import energy_loss, force_loss
+
+
+def test_force_loss_is_the_mean_square_norm_over_the_atoms_of_each_graph(water_frames):
+    graph = graph_from_frames(water_frames[:2], 3.0)
+    reference = torch.zeros(graph.n_atoms, 3)
+    predicted = torch.zeros(graph.n_atoms, 3)
+    predicted[0] = torch.tensor([1.0, 2.0, 2.0])  # |F|² = 9 on one of 24 atoms of one of two graphs
+    assert force_loss(predicted, reference, graph).item() == np.float32(9 / 24 / 2)
+
+
+def test_energy_loss_keeps_small_differences_of_large_energies():
+    predicted = torch.tensor([-30000.001, -29999.0], dtype=torch.float64)
+    reference = torch.tensor([-30000.0, -29999.0], dtype=torch.float64)
+    np.testing.assert_allclose(energy_loss(predicted, reference).item(), 0.5e-6, rtol=1e-4)
+
+
+def test_reference_energies_recover_the_elements():
+    species = [np.array([8, 1, 1]), np.array([6, 1, 1, 1, 1]), np.array([6, 8, 8])]
+    energies = np.array([-20.0 + 2 * -3.0, -10.0 + 4 * -3.0, -10.0 + 2 * -20.0])
+    fitted = fit_reference_energies(species, energies)
+    np.testing.assert_allclose(fitted[[1, 6, 8]], [-3, -10, -20], atol=1e-10)
+    assert np.count_nonzero(fitted) == 3
+
+
+def test_one_composition_fits_its_sum():
+    species = [np.array([8, 1, 1])] * 3
+    fitted = fit_reference_energies(species, np.array([-5.0, -6.0, -7.0]))
+    np.testing.assert_allclose(fitted[8] + 2 * fitted[1], -6.0)
