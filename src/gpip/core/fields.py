@@ -27,15 +27,20 @@ FIELDS: dict[str, Field] = {
 }
 
 
-def check_field(name: str, array: np.ndarray, where: str, **sizes: int) -> None:
-    """Raise InputError unless `array` has the axes of FIELDS[name] and holds no NaN (temperature may)."""
-    field = FIELDS[name]
-    expected = tuple(sizes.get(axis, axis) if isinstance(axis, str) else axis for axis in field.axes)
-    fits = len(array.shape) == len(expected) and all(
-        isinstance(want, str) or want == got for want, got in zip(expected, array.shape, strict=True)
+def check_shape(name: str, shape: tuple[int, ...], where: str, **sizes: int) -> None:
+    """Raise InputError unless `shape` is that of FIELDS[name], with the sizes given by name of axis."""
+    axes = FIELDS[name].axes
+    expected = tuple(sizes.get(axis, axis) if isinstance(axis, str) else axis for axis in axes)
+    fits = len(shape) == len(expected) and all(
+        isinstance(want, str) or want == got for want, got in zip(expected, shape, strict=True)
     )
     if not fits:
-        raise InputError(f"{where}: {name} has shape {array.shape}, expected {expected} {field.axes}")
+        raise InputError(f"{where}: {name} has shape {shape}, expected {expected} {axes}")
+
+
+def check_field(name: str, array: np.ndarray, where: str, **sizes: int) -> None:
+    """Raise InputError unless `array` has the axes of FIELDS[name] and holds no NaN (temperature may)."""
+    check_shape(name, array.shape, where, **sizes)
     if name != "temperature" and array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = int(np.argwhere(~np.isfinite(array))[0][0])
         raise InputError(f"{where}: {name} holds NaN or infinity, first at index {bad}; leave that frame out")

@@ -1,0 +1,110 @@
+"""The command `gpip`: look into files and configurations. The work itself is started with Snakemake."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+
+from gpip.config.labels import DeePMDLabels
+from gpip.config.project import Project, check_split, json_schema, load_project
+from gpip.core.errors import InputError
+
+
+def _dataset_info(arguments: argparse.Namespace) -> None:
+    from gpip.datasets.info import describe
+
+    print(describe(arguments.file))
+
+
+def _dataset_export(arguments: argparse.Namespace) -> None:
+    from gpip.datasets.export import export_extxyz
+    from gpip.datasets.reader import Dataset
+
+    dataset = Dataset(arguments.file)
+    export_extxyz(dataset, len(dataset), arguments.output)
+
+
+def _schema(arguments: argparse.Namespace) -> None:
+    print(json_schema(), end="")
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    project = load_project(arguments.config)
+    print("\n".join(summarise(project)))
+
+
+def summarise(project: Project) -> Iterator[str]:
+    """What a configuration asks for, a line each.
+
+    Raises:
+        InputError: a data folder is missing or damaged, or its frames are fewer than an experiment splits.
+    """
+    yield f"seed {project.seed}"
+    for name, system in project.systems.items():
+        molecules = ", ".join(f"{n} {species}" for species, n in system.species.items())
+        yield (
+            f"system {name}: {molecules}; box {system.box_length_angstrom:.2f} Å; "
+            f"{len(system.temperatures_kelvin)} temperatures × {system.sampling.n_frames} frames"
+        )
+    for name, members in project.pretraining.sets.items():
+        yield f"pre-training set {name}: {', '.join(members)}"
+    for name, recipe in project.pretraining.recipes.items():
+        tasks = [task for task in ("mask", "denoise", "contrast", "classical") if getattr(recipe, task)]
+        yield f"recipe {name}: {', '.join(tasks)}"
+    n_labels = {}
+    for name, labels in project.labels.items():
+        if isinstance(labels, DeePMDLabels):
+            from gpip.labelling.deepmd import count_frames
+
+            folder = project.data_path(labels.path)
+            n_labels[name] = count_frames(folder)
+            yield f"labels {name}: {n_labels[name]} frames read from {folder}"
+        else:
+            n_labels[name] = labels.n_frames
+            yield (
+                f"labels {name}: {labels.n_frames} frames of {labels.system} at "
+                f"{labels.temperature_kelvin:g} K by {labels.method} in {labels.n_jobs} jobs"
+            )
+    for name, experiment in project.experiments.items():
+        check_split(f"experiments.{name}", experiment, n_labels[experiment.labels])
+        runs = len(experiment.backbones) * len(experiment.arms) * len(experiment.n_train)
+        yield (
+            f"experiment {name}: {', '.join(experiment.backbones)} × {', '.join(experiment.arms)} × "
+            f"{experiment.n_train} frames × {len(experiment.seeds)} seeds = {runs * len(experiment.seeds)} "
+            f"fine-tuning runs"
+        )
+        if experiment.ml_md:
+            yield (
+                f"experiment {name}: {runs * experiment.ml_md.n_seeds} ML-driven MD runs of "
+                f"{experiment.ml_md.n_replicas} replicas × {experiment.ml_md.duration_ps:g} ps"
+            )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gpip", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    dataset = commands.add_parser("dataset", help="look into a dataset or labels file")
+    actions = dataset.add_subparsers(required=True, metavar="action")
+    info = actions.add_parser("info", help="print what is inside")
+    info.add_argument("file")
+    info.set_defaults(run=_dataset_info)
+    export = actions.add_parser("export", help="write it as extended XYZ")
+    export.add_argument("file")
+    export.add_argument("output")
+    export.set_defaults(run=_dataset_export)
+    schema = commands.add_parser("schema", help="print the JSON schema of config.yaml")
+    schema.set_defaults(run=_schema)
+    check = commands.add_parser("check", help="check a configuration and say what it would run")
+    check.add_argument("config", nargs="?", default="config.yaml")
+    check.set_defaults(run=_check)
+    return parser
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Run one command; exit code 2 and one message on standard error for bad input."""
+    arguments = _parser().parse_args(given)
+    try:
+        arguments.run(arguments)
+    except InputError as error:
+        print(f"gpip: {error}", file=sys.stderr)
+        return 2
+    return 0

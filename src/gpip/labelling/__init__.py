@@ -1,0 +1,1 @@
+"""Reference energies and forces: computed by a quantum-chemistry engine, or read from published files."""

@@ -1,0 +1,19 @@
+"""What every engine that computes labels offers."""
+
+from typing import Protocol
+
+import numpy as np
+
+from gpip.core.frame import Frame
+
+
+class LabellingFailed(Exception):
+    """The engine gave no usable energy and forces for a frame. The message is the reason that is listed."""
+
+
+class Labeller(Protocol):
+    """Computes the energy and forces of a configuration."""
+
+    def label(self, frame: Frame) -> tuple[float, np.ndarray]:
+        """Energy in eV and forces [n_atoms, 3] in eV/angstrom. Raises LabellingFailed."""
+        ...
