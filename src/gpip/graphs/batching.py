@@ -76,7 +76,7 @@ def check_species(species: np.ndarray, where: str) -> None:
     bad = species[(species < 1) | (species > MAX_ATOMIC_NUMBER)]
     if len(bad):
         raise InputError(
-            f"{where}: atomic number {int(bad[0])}, expected 1 to {MAX_ATOMIC_NUMBER}, the elements of the networks"
+            f"{where}: atomic number {int(bad[0])}; networks know 1 to {MAX_ATOMIC_NUMBER}"
         )
 
 

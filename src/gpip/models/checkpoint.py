@@ -98,8 +98,8 @@ def transfer_weights(
     Reference energies and energy scale stay those of `potential`.
 
     Returns:
-        JSON-ready record: names of the tensors `loaded`, left `fresh`, and `unused` in the source, and how many
-        values those hold (`n_loaded`, `n_fresh`, `n_unused`).
+        JSON-ready record: names of the tensors `loaded`, left `fresh`, and `unused` in the source, and
+        how many values those hold (`n_loaded`, `n_fresh`, `n_unused`).
 
     Raises:
         InputError: a tensor to copy is missing in the source, or has another shape.
