@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from gpip.config.labels import DeePMDLabels
-from gpip.config.project import Project, check_split, json_schema, load_project
+from gpip.config.project import Project, json_schema, load_project
 from gpip.core.errors import InputError
 
 
@@ -38,11 +38,13 @@ def summarise(project: Project) -> Iterator[str]:
     Raises:
         InputError: a data folder is missing or damaged, or its frames are fewer than an experiment splits.
     """
+    from gpip.labelling.available import check_labels
+
     yield f"seed {project.seed}"
     for name, system in project.systems.items():
         molecules = ", ".join(f"{n} {species}" for species, n in system.species.items())
         yield (
-            f"system {name}: {molecules}; box {system.box_length_angstrom:.2f} Å; "
+            f"system {name}: {molecules}; box {system.length_angstrom:.2f} Å; "
             f"{len(system.temperatures_kelvin)} temperatures × {system.sampling.n_frames} frames"
         )
     for name, members in project.pretraining.sets.items():
@@ -50,22 +52,17 @@ def summarise(project: Project) -> Iterator[str]:
     for name, recipe in project.pretraining.recipes.items():
         tasks = [task for task in ("mask", "denoise", "contrast", "classical") if getattr(recipe, task)]
         yield f"recipe {name}: {', '.join(tasks)}"
-    n_labels = {}
+    available = check_labels(project)
     for name, labels in project.labels.items():
         if isinstance(labels, DeePMDLabels):
-            from gpip.labelling.deepmd import count_frames
-
-            folder = project.data_path(labels.path)
-            n_labels[name] = count_frames(folder)
-            yield f"labels {name}: {n_labels[name]} frames read from {folder}"
+            found = f"{available[name]} frames" if name in available else "not used by any experiment"
+            yield f"labels {name}: read from {labels.path}, {found}"
         else:
-            n_labels[name] = labels.n_frames
             yield (
                 f"labels {name}: {labels.n_frames} frames of {labels.system} at "
                 f"{labels.temperature_kelvin:g} K by {labels.method} in {labels.n_jobs} jobs"
             )
     for name, experiment in project.experiments.items():
-        check_split(f"experiments.{name}", experiment, n_labels[experiment.labels])
         runs = len(experiment.backbones) * len(experiment.arms) * len(experiment.n_train)
         yield (
             f"experiment {name}: {', '.join(experiment.backbones)} × {', '.join(experiment.arms)} × "

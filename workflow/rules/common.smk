@@ -6,7 +6,7 @@ from gpip.core.errors import InputError
 from gpip.core.seeds import seed_for
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.config.systems import temperature_label
-from gpip.labelling.deepmd import count_frames
+from gpip.labelling.available import check_labels
 from snakemake.exceptions import WorkflowError
 
 # glibc gives memory back after each training step and faults it in again: keeping it halves the time of a step.
@@ -16,7 +16,7 @@ shell.prefix(
 
 try:
     project = project_from(config)
-    project.check_labels_exist(count_frames)
+    check_labels(project)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,9 +1,34 @@
 # Labels come from an engine, in chunks that are jobs of their own, or from existing files.
+def labelled_run(wildcards):
+    """Folder of the classical run that labels are drawn from."""
+    labels = project.labels[wildcards.labels]
+    return f"results/classical_md/{labels.system}/{temperature_label(labels.temperature_kelvin)}K"
+
+
+rule draw_configurations:
+    input:
+        trajectory=lambda w: f"{labelled_run(w)}/trajectory.h5",
+    output:
+        configurations="results/labels/{labels}/configurations.h5",
+    log:
+        "results/logs/draw_configurations/{labels}.log",
+    benchmark:
+        "results/benchmarks/draw_configurations/{labels}.tsv"
+    params:
+        runs=lambda w: [
+            {
+                "system": project.labels[w.labels].system,
+                "temperature_kelvin": project.labels[w.labels].temperature_kelvin,
+            }
+        ],
+        version=STAGE_VERSIONS["dataset"],
+    script:
+        "../scripts/draw_configurations.py"
+
+
 rule label_chunk:
     input:
-        trajectory=lambda w: "results/classical_md/{0.system}/{1}K/trajectory.h5".format(
-            project.labels[w.labels], temperature_label(project.labels[w.labels].temperature_kelvin)
-        ),
+        configurations=rules.draw_configurations.output.configurations,
     output:
         chunk="results/labels/{labels}/chunks/{chunk}.h5",
         rejected="results/labels/{labels}/chunks/{chunk}.rejected.csv",
@@ -13,7 +38,8 @@ rule label_chunk:
         "results/benchmarks/label_chunk/{labels}/{chunk}.tsv"
     threads: 1
     params:
-        settings=lambda w: dump(project.labels[w.labels]),
+        # Not the checks: they are applied when the chunks are merged.
+        settings=lambda w: dump(project.labels[w.labels], exclude={"checks"}),
         version=STAGE_VERSIONS["labels"],
     script:
         "../scripts/label_chunk.py"
@@ -38,14 +64,13 @@ rule merge_labels:
     benchmark:
         "results/benchmarks/merge_labels/{labels}.tsv"
     params:
+        settings=lambda w: dump(project.labels[w.labels]),
         version=STAGE_VERSIONS["labels"],
     script:
         "../scripts/merge_labels.py"
 
 
 rule read_deepmd_labels:
-    input:
-        # The folder stays where it is: its files are read, not tracked.
     output:
         labels="results/labels/{labels}/labels.h5",
         rejected="results/labels/{labels}/rejected.csv",

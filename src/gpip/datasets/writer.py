@@ -34,8 +34,8 @@ class ClassicalRun(NamedTuple):
     temperature_kelvin: float
     trajectory: Path
     """mdtraj HDF5."""
-    system_xml: Path
-    """Serialised OpenMM System: the force field that the energies and forces are computed with."""
+    system_xml: Path | None = None
+    """Serialised OpenMM System: the force field that energies and forces are computed with, if any are."""
 
 
 class DatasetWriter:

@@ -1,0 +1,39 @@
+# make results: the default run, from nothing to the report.   make test: the tests.   make lint: formats and lints.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc 2>/dev/null || echo 1)
+
+.PHONY: results test lint clean
+.DELETE_ON_ERROR:
+
+results: $(VENV)/ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
+	@echo "report: $(CURDIR)/results/report/index.html"
+
+test: $(VENV)/ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+# torch first: asked for by another package, pip would take its newest build. For the small build without CUDA give
+#   make results TORCH_INDEX='--index-url https://download.pytorch.org/whl/cpu'
+# Wheels only; connection_pool (of Snakemake) has none and is pure Python. `ready` appears once all is installed.
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+WHEELS := --only-binary=:all: --no-binary=connection_pool
+
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gpip needs Python 3.11 or later; give another one: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet $(WHEELS) $(TORCH_INDEX) $(TORCH)
+	$(BIN)/python -m pip install --quiet $(WHEELS) --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .snakemake

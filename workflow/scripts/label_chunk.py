@@ -1,0 +1,13 @@
+from gpip.config.labels import TBLiteLabels
+from gpip.core.jobs import logged_job
+
+with logged_job(snakemake.log[0]):
+    from gpip.labelling.run import label_chunk
+
+    label_chunk(
+        snakemake.input.configurations,
+        TBLiteLabels.model_validate(snakemake.params.settings),
+        int(snakemake.wildcards.chunk),
+        snakemake.output.chunk,
+        snakemake.output.rejected,
+    )
