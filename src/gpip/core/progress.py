@@ -10,8 +10,14 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
-def progress(items: Iterable[Item], total: int, label: str, unit: str = "step", initial: int = 0,
-             seconds_between_lines: float = 10.0) -> Iterator[Item]:
+def progress(
+    items: Iterable[Item],
+    total: int,
+    label: str,
+    unit: str = "step",
+    initial: int = 0,
+    seconds_between_lines: float = 10.0,
+) -> Iterator[Item]:
     """Yield `items`, showing how far along `total` they are; `initial` were done before (a resumed run)."""
     if sys.stderr.isatty():
         yield from tqdm(items, total=total, initial=initial, desc=label, unit=unit)
@@ -24,7 +30,9 @@ def progress(items: Iterable[Item], total: int, label: str, unit: str = "step", 
         now = time.monotonic()
         if now - last >= seconds_between_lines:
             rate = (done - initial) / (now - start)
-            print(f"{label}: {done}/{total} {unit}s, {rate:.3g} {unit}s/s, "
-                  f"{(total - done) / rate:.0f} s left", flush=True)
+            print(
+                f"{label}: {done}/{total} {unit}s, {rate:.3g} {unit}s/s, {(total - done) / rate:.0f} s left",
+                flush=True,
+            )
             last = now
     print(f"{label}: {done}/{total} {unit}s in {time.monotonic() - start:.1f} s", flush=True)

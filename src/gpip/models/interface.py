@@ -1,0 +1,51 @@
+"""What every backbone is: a map from a graph to features of its atoms."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from gpip.graphs.graph import Graph
+
+N_SPECIES = 95
+"""Rows of an embedding: 0 is the learned [MASK] token, 1 to 94 are elements."""
+
+
+class Features(NamedTuple):
+    """What a backbone knows of each atom."""
+
+    scalars: Tensor
+    """[n_atoms, n_features], invariant."""
+    vectors: Tensor | None = None
+    """[n_atoms, 3, n_features], equivariant; None where the model has none."""
+
+
+class Backbone(nn.Module, ABC):
+    """Base of the networks. What one knows about an element comes through `graph.species` alone."""
+
+    noise_readout: ClassVar[Literal["gradient", "vectors"]]
+    """How Wang et al. (2023, Sec. 2.4) read predicted noise from this model."""
+
+    def __init__(self, n_features: int, cutoff_angstrom: float) -> None:
+        super().__init__()
+        self.n_features = n_features
+        self.cutoff_angstrom = cutoff_angstrom
+
+    @abstractmethod
+    def forward(self, graph: Graph) -> Features:
+        """Features of the atoms of a graph whose edges reach to `cutoff_angstrom`."""
+
+
+class SpeciesEmbedding(nn.Embedding):
+    """Learned vectors of [MASK] and the elements, [n_atoms] to [n_atoms, n_features].
+
+    Entries have unit variance over features, whatever their number.
+    """
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__(N_SPECIES, n_features)
+
+    def forward(self, species: Tensor) -> Tensor:
+        # One row per element as a product with one-hot rows would cost more; index_select is deterministic.
+        return torch.index_select(self.weight, 0, species)

@@ -1,0 +1,38 @@
+"""Radial basis functions and cutoff of the interatomic distance."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def cosine_cutoff(distance: Tensor, cutoff_angstrom: float) -> Tensor:
+    """(1 + cos(pi r / r_c)) / 2, zero beyond the cutoff (Behler 2011, Eq. 4)."""
+    inside = distance.clamp(max=cutoff_angstrom)
+    return 0.5 * (torch.cos(inside * (math.pi / cutoff_angstrom)) + 1.0)
+
+
+class GaussianBasis(nn.Module):
+    """Gaussians at equal steps from zero to the cutoff, as wide as the step (Schütt et al. 2018, Eq. 10)."""
+
+    def __init__(self, n_radial: int, cutoff_angstrom: float) -> None:
+        super().__init__()
+        self.register_buffer("centres", torch.linspace(0.0, cutoff_angstrom, n_radial))
+        step = cutoff_angstrom / max(n_radial - 1, 1)
+        self.exponent = -0.5 / step**2
+
+    def forward(self, distance: Tensor) -> Tensor:
+        """[n] to [n, n_radial]."""
+        return torch.exp(self.exponent * (distance[:, None] - self.centres).square())
+
+
+class BesselBasis(nn.Module):
+    """sin(n pi r / r_c) / r for n = 1, 2, ... (Schütt et al. 2021, Sec. 3.2, without learned frequencies)."""
+
+    def __init__(self, n_radial: int, cutoff_angstrom: float) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", torch.arange(1, n_radial + 1) * (math.pi / cutoff_angstrom))
+
+    def forward(self, distance: Tensor) -> Tensor:
+        """[n] to [n, n_radial]."""
+        return torch.sin(distance[:, None] * self.frequencies) / distance[:, None]

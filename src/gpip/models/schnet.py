@@ -1,0 +1,56 @@
+"""SchNet (Schütt, Sauceda, Kindermans, Tkatchenko, Müller, J. Chem. Phys. 148, 241722, 2018)."""
+
+import math
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from gpip.graphs.graph import Graph, Pairs
+from gpip.models.interface import Backbone, Features, SpeciesEmbedding
+from gpip.models.messages import pair_sum
+from gpip.models.radial import GaussianBasis, cosine_cutoff
+
+
+class ShiftedSoftplus(nn.Module):
+    """ln(e^x / 2 + 1 / 2), zero at zero (Eq. 12)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.softplus(x) - math.log(2.0)
+
+
+class Interaction(nn.Module):
+    """Continuous-filter convolution between two atom-wise layers (Fig. 2, middle and right)."""
+
+    def __init__(self, n_features: int, n_radial: int) -> None:
+        super().__init__()
+        self.filter = nn.Sequential(
+            nn.Linear(n_radial, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features)
+        )
+        self.before = nn.Linear(n_features, n_features, bias=False)
+        self.after = nn.Sequential(
+            nn.Linear(n_features, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features)
+        )
+
+    def forward(self, scalars: Tensor, radial: Tensor, cutoff: Tensor, pairs: Pairs) -> Tensor:
+        filters = self.filter(radial) * cutoff[:, None]
+        return self.after(pair_sum(filters, self.before(scalars), pairs))
+
+
+class SchNet(Backbone):
+    """Invariant features from continuous-filter convolutions."""
+
+    noise_readout: ClassVar[Literal["gradient", "vectors"]] = "gradient"
+
+    def __init__(self, n_layers: int, n_features: int, n_radial: int, cutoff_angstrom: float) -> None:
+        super().__init__(n_features, cutoff_angstrom)
+        self.embedding = SpeciesEmbedding(n_features)
+        self.basis = GaussianBasis(n_radial, cutoff_angstrom)
+        self.interactions = nn.ModuleList(Interaction(n_features, n_radial) for _ in range(n_layers))
+
+    def forward(self, graph: Graph) -> Features:
+        distance = graph.pair_vectors().square().sum(-1).sqrt()
+        radial, cutoff = self.basis(distance), cosine_cutoff(distance, self.cutoff_angstrom)
+        scalars = self.embedding(graph.species)
+        for interaction in self.interactions:
+            scalars = scalars + interaction(scalars, radial, cutoff, graph.pairs)
+        return Features(scalars)
