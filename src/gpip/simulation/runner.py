@@ -118,11 +118,8 @@ def _run_from(
                 raise dynamics.explain(error, context) from error
             records.append(dynamics.observe(context))
             yield
-        kept = (
-            {name: np.stack([record[name] for record in records]) for name in records[0]}
-            if stretch.kept
-            else {}
-        )
+        names = records[0] if stretch.kept else ()
+        kept = {name: np.stack([record[name] for record in records]) for name in names}
         folder.save(index + 1, Chunk(kept, _state_text(context), dynamics.memory()))
 
 
