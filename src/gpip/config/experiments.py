@@ -52,7 +52,8 @@ class FineTuning(Strict):
 class MLMD(Strict):
     """Dynamics driven by each fine-tuned network; all replicas advance as one batch."""
 
-    thermostat: Literal["langevin", "nose-hoover"] = "nose-hoover"
+    thermostat: Literal["langevin", "nose-hoover", "nve"] = "nose-hoover"
+    """`nve` is none: velocities are drawn once, at the temperature, and the total energy is kept."""
     temperature_kelvin: Positive = 300.0
     timestep_fs: Positive = Field(1.0, le=4)
     duration_ps: Positive

@@ -1,0 +1,1 @@
+"""Molecular dynamics driven by networks, replicas as one batch."""

@@ -1,0 +1,1 @@
+"""The one molecular-dynamics runner; where the forces come from is an argument."""

@@ -1,0 +1,1 @@
+"""Molecules to boxes to serialised OpenMM systems."""
