@@ -19,8 +19,8 @@ def select_frames(dataset: Dataset, system: str, temperature_kelvin: float, n_fr
     run = np.flatnonzero(np.isclose(temperature, temperature_kelvin, rtol=0, atol=1e-6))
     if len(run) < n_frames:
         raise InputError(
-            f"{dataset.path}: {n_frames} frames of {system} at {temperature_kelvin:g} K are wanted, but it has "
-            f"{len(run)} (temperatures {np.unique(temperature).tolist()}): lengthen the run or ask for fewer"
+            f"{dataset.path}: {n_frames} frames of {system} at {temperature_kelvin:g} K are wanted, but "
+            f"it has {len(run)} (temperatures {np.unique(temperature).tolist()}): lengthen it or ask for less"
         )
     middles = (np.arange(n_frames) + 0.5) * len(run) / n_frames
     return first + run[middles.astype(int)]
