@@ -147,9 +147,10 @@ def read_run(run: ClassicalRun) -> dict[str, np.ndarray]:
     """
     try:
         trajectory = mdtraj.load_hdf5(str(run.trajectory))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, LookupError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1]
         raise InputError(
-            f"{run.trajectory}: not a complete mdtraj HDF5 trajectory ({error}); delete it and run again"
+            f"{run.trajectory}: not a complete mdtraj HDF5 trajectory ({reason}); delete it and run again"
         ) from None
     species = np.array([atom.element.atomic_number for atom in trajectory.topology.atoms])
     if not species.all():

@@ -41,7 +41,7 @@ def test_closest_contact_agrees_with_ase_in_a_skewed_cell(seed: int) -> None:
 
 def test_molecules_are_found_across_the_box() -> None:
     water = np.array([[0, 0, 0], [0.76, 0.59, 0], [-0.76, 0.59, 0]])
-    positions = np.concatenate([water + [0.1, 0, 0], water + [5, 5, 5], [[3.0, 8.0, 1.0]]]) % 10
+    positions = np.concatenate([water, water + 5.0, [[3.0, 8.0, 1.0]]]) % 10
     species = np.array([8, 1, 1, 8, 1, 1, 11])
     found = bonded_molecules(species, positions, 10 * np.eye(3), PERIODIC)
     np.testing.assert_array_equal(found, [0, 0, 0, 1, 1, 1, 2])

@@ -89,14 +89,18 @@ def test_a_subset_has_its_frames_in_its_order(path: Path) -> None:
         dataset.subset([13])
 
 
+def write_parts(path: Path, *parts: dict[str, np.ndarray]) -> None:
+    with dataset_writer(path, {}) as writer:
+        for part in parts:
+            writer.append("small", **part)
+
+
 def test_appending_equals_writing_at_once(path: Path, tmp_path: Path) -> None:
-    with dataset_writer(tmp_path / "parts.h5", {}) as writer:
-        for part in (slice(0, 3), slice(3, 8)):
-            fields = SYSTEMS["small"]
-            writer.append(
-                "small",
-                **{k: v[part] if FIELDS[k].axes[0] == "n_frames" else v for k, v in fields.items()},
-            )
+    parts = [
+        {k: v[part] if FIELDS[k].axes[0] == "n_frames" else v for k, v in SYSTEMS["small"].items()}
+        for part in (slice(0, 3), slice(3, 8))
+    ]
+    write_parts(tmp_path / "parts.h5", *parts)
     for name, values in Dataset(tmp_path / "parts.h5").arrays("small").items():
         np.testing.assert_array_equal(values, SYSTEMS["small"][name])
 
@@ -105,9 +109,8 @@ def test_frames_of_other_atoms_cannot_be_appended(tmp_path: Path) -> None:
     swapped = SYSTEMS["small"] | {"species": np.array([1, 8, 1, 8, 1, 1])}
     fewer = {k: v for k, v in SYSTEMS["small"].items() if k != "energy"}
     for wrong, message in ((swapped, "species differs"), (fewer, "cannot be appended")):
-        with pytest.raises(InputError, match=message), dataset_writer(tmp_path / "d.h5", {}) as writer:
-            writer.append("small", **SYSTEMS["small"])
-            writer.append("small", **wrong)
+        with pytest.raises(InputError, match=message):
+            write_parts(tmp_path / "d.h5", SYSTEMS["small"], wrong)
         assert not (tmp_path / "d.h5").exists(), "an unfinished file must not appear"
 
 
@@ -188,7 +191,7 @@ def test_a_spoilt_file_is_refused_when_opened(path: Path, spoil, message: str) -
 def test_nan_in_positions_is_found_by_the_full_check(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file["systems/small/positions"][4, 1, 2] = np.inf
-    with pytest.raises(InputError, match="'small'.*positions holds NaN or infinity, first at index 4"):
+    with pytest.raises(InputError, match=r"'small'.*positions holds NaN or infinity, first at index 4"):
         Dataset(path).check()
 
 
@@ -293,7 +296,8 @@ def test_missing_and_damaged_trajectories_are_refused(tmp_path: Path) -> None:
     water_trajectory(2, 0).save_hdf5(str(tmp_path / "t.h5"))
     content = (tmp_path / "t.h5").read_bytes()
     (tmp_path / "short.h5").write_bytes(content[: len(content) // 2])
-    for name in ("short.h5", "none.h5"):
+    write_dataset(tmp_path / "other.h5", SYSTEMS, {})
+    for name in ("short.h5", "none.h5", "other.h5"):
         run = ClassicalRun("w", 300.0, tmp_path / name, tmp_path / "s.xml")
         with pytest.raises(InputError, match=f"{name}: not a complete mdtraj HDF5 trajectory"):
             write_dataset_from_runs(tmp_path / "d.h5", [run], {})

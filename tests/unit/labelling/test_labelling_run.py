@@ -51,7 +51,7 @@ def dataset(tmp_path: Path) -> Path:
 
 
 class Spring:
-    """An engine with a closed form: every atom is tied to its place; frames may be set to fail or to pull apart."""
+    """Every atom is tied to its place: a closed form. Frames may be set to fail, or to have a net force."""
 
     def __init__(self, failing: tuple[int, ...] = (), pushed: tuple[int, ...] = (), first: int = 0) -> None:
         self.failing, self.pushed, self.n_calls, self.first = failing, pushed, 0, first
@@ -135,7 +135,7 @@ def test_failed_and_suspicious_frames_are_listed_and_left_out(dataset: Path, tmp
 
 def test_each_limit_is_applied(dataset: Path) -> None:
     positions = np.tile(WATER, (4, 1, 1))
-    positions[3, 1] += [5.9, 0, 0]  # its image is where it was
+    positions[3, 1] += [5.9, 0, 0]  # its image is 0.1 Å from where it was
     positions[2, 2] = positions[2, 1] - [0.5, 0, 0]
     forces = np.zeros((4, 3, 3))
     forces[0] = [[0.4, 0, 0]] * 3
@@ -158,7 +158,9 @@ def test_each_limit_is_applied(dataset: Path) -> None:
         (one.source_frame, one.reason) for one in expected
     ]
     np.testing.assert_allclose([one.value for one in found], [one.value for one in expected])
-    assert len(check_labels(fields, Checks(min_distance_angstrom=0.95))) == 4 + 1
+    (added,) = set(check_labels(fields, Checks(min_distance_angstrom=0.95))[3:])
+    assert added.source_frame == 13
+    assert added.value == pytest.approx(np.hypot(0.66, 0.59))
 
 
 def test_nothing_left_is_an_error_and_the_list_is_written(dataset: Path, tmp_path: Path) -> None:
