@@ -7,7 +7,7 @@ from gpip.datasets.reader import Dataset
 
 
 def select_frames(dataset: Dataset, system: str, temperature_kelvin: float, n_frames: int) -> np.ndarray:
-    """Indices in the file of `n_frames` frames, evenly over the run of one system at one temperature, ascending.
+    """Indices in the file of `n_frames` frames, evenly over the run of one system at one temperature.
 
     Raises:
         InputError: no such system or temperature, or fewer frames than wanted.

@@ -1,5 +1,7 @@
 """Dataset files: what is written is read, bad files are refused, workers read what the parent reads."""
 
+import multiprocessing
+import os
 import pickle
 from pathlib import Path
 
@@ -225,6 +227,21 @@ def test_workers_read_what_the_parent_reads(path: Path, start_method: str, memor
         seen += batch
         assert dataset[3].energy == SYSTEMS["big"]["energy"][3]
     assert seen == expected
+
+
+def report_own_handle(dataset: Dataset, queue: multiprocessing.SimpleQueue) -> None:
+    frame = dataset[0]
+    queue.put((dataset._arrays._process == os.getpid(), frame.energy))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_opens_a_handle_of_its_own(path: Path) -> None:
+    dataset, context = Dataset(path, memory_limit_bytes=0), multiprocessing.get_context("fork")
+    energy, queue = dataset[0].energy, context.SimpleQueue()
+    child = context.Process(target=report_own_handle, args=(dataset, queue))
+    child.start()
+    assert queue.get() == (True, energy)
+    child.join()
 
 
 def test_a_pickled_subset_opens_the_file_anew(path: Path) -> None:
