@@ -1,4 +1,4 @@
-"""Distances in one configuration, periodic images included: closest contact, and molecules by covalent bonds."""
+"""Distances in one configuration with its periodic images: closest contact, molecules by covalent bonds."""
 
 import numpy as np
 from ase.data import covalent_radii

@@ -133,6 +133,16 @@ class Dataset(Sequence[Frame]):
             system=system.name,
         )
 
+    def first_frame(self, system: str) -> int:
+        """Index in the whole file of the first frame of a system.
+
+        Raises:
+            InputError: no such system.
+        """
+        if system not in self.systems:
+            raise unknown_name(f"{self.path}: system", system, self.systems)
+        return int(self._ends[self._names.index(system)]) - self.systems[system].n_frames
+
     def subset(self, indices: Iterable[int]) -> "Dataset":
         """The frames of these indices, in this order, as a data set; file and memory are shared.
 
@@ -155,8 +165,7 @@ class Dataset(Sequence[Frame]):
 
     def arrays(self, system: str) -> dict[str, np.ndarray]:
         """All fields of one system as whole arrays with the axes of FIELDS; of a subset, its frames of it."""
-        if system not in self.systems:
-            raise unknown_name(f"{self.path}: system", system, self.systems)
+        first = self.first_frame(system)
         record = self.systems[system]
         names = [*PER_ATOM] if record.has_forces else ["positions"]
         found = {name: self._arrays.get(system, name)[...] for name in names}
@@ -164,7 +173,6 @@ class Dataset(Sequence[Frame]):
         found |= {name: array for name, array in small.items() if array is not None}
         if self._chosen is None:
             return found
-        first = int(self._ends[self._names.index(system)]) - record.n_frames
         chosen = self._chosen[(self._chosen >= first) & (self._chosen < first + record.n_frames)] - first
         per_frame = [name for name in found if FIELDS[name].axes[0] == "n_frames"]
         return found | {name: found[name][chosen] for name in per_frame}

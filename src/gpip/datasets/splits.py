@@ -33,10 +33,10 @@ def split_frames(
     """Choose the frames of each part.
 
     Random: one permutation by the seed; test first, then validation, then training frames in its order.
-    Time: the last `n_test` frames test, the `n_validation` before them validate, training frames come from the
-    block before, each block `gap` frames from the next. They are spread over their block by the van der Corput
-    sequence: any first n of it are nearly evenly spaced (no interval more than about twice another). The seed plays
-    no part.
+    Time: the last `n_test` frames test, the `n_validation` before them validate, training frames come from
+    the block before, each block `gap` frames from the next. They are spread over their block by the van der
+    Corput sequence: any first n of it are nearly evenly spaced (no interval more than about twice another).
+    The seed plays no part.
 
     Raises:
         InputError: fewer frames than are asked for.

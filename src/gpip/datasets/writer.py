@@ -1,4 +1,4 @@
-"""Writes dataset files, `systems/<name>/<field>` with the fields of `gpip.core.fields`, whole or not at all."""
+"""Writes dataset files: `systems/<name>/<field>`, fields by `gpip.core.fields`, complete or not at all."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -121,7 +121,7 @@ def write_dataset_from_runs(
 ) -> None:
     """Write the frames of classical runs: one group a system, temperatures ascending, each in order of time.
 
-    With `label_function` energies and forces of the classical force field are computed at the stored positions.
+    With `label_function`, energies and forces of the force field are computed at the stored positions.
 
     Raises:
         InputError: no runs, a trajectory that cannot be read, or runs of one system with different atoms.
@@ -147,9 +147,10 @@ def read_run(run: ClassicalRun) -> dict[str, np.ndarray]:
     """
     try:
         trajectory = mdtraj.load_hdf5(str(run.trajectory))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, LookupError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1]
         raise InputError(
-            f"{run.trajectory}: not a complete mdtraj HDF5 trajectory ({error}); delete it and run again"
+            f"{run.trajectory}: not a complete mdtraj HDF5 trajectory ({reason}); delete it and run again"
         ) from None
     species = np.array([atom.element.atomic_number for atom in trajectory.topology.atoms])
     if not species.all():

@@ -97,7 +97,7 @@ def write_checked_labels(
 def write_rejected(path: str | Path, rejections: Iterable[Rejection]) -> None:
     """Write the list as CSV."""
     with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Rejection._fields)
         writer.writerows(rejections)
 

@@ -20,7 +20,7 @@ from gpip.labelling.checks import write_checked_labels
 def read_labels(
     settings: DeePMDLabels, folder: str | Path, system: str, output: str | Path, rejected: str | Path
 ) -> None:
-    """Write the frames of a folder as a labels file; those beyond the checks are listed in `rejected` instead.
+    """Write the frames of a folder as a labels file; those beyond the checks are listed in `rejected`.
 
     Args:
         settings: temperature, time step and limits.
@@ -45,7 +45,7 @@ def read_labels(
 
 
 def constant_molecules(fields: dict[str, np.ndarray]) -> np.ndarray:
-    """Molecule of each atom by covalent bonds, [n_atoms]; -1 for all when bonds form or break between frames."""
+    """Molecule of each atom by covalent bonds, [n_atoms]; -1 for all when bonds change between frames."""
     molecule = None
     for positions, cell in zip(fields["positions"], fields["cell"], strict=True):
         found = bonded_molecules(fields["species"], positions, cell, fields["pbc"])

@@ -2,25 +2,23 @@
 
 import numpy as np
 
-from gpip.core.errors import InputError, unknown_name
+from gpip.core.errors import InputError
 from gpip.datasets.reader import Dataset
 
 
 def select_frames(dataset: Dataset, system: str, temperature_kelvin: float, n_frames: int) -> np.ndarray:
-    """Indices of `n_frames` frames, evenly over the run of one system at one temperature, ascending.
+    """Indices in the file of `n_frames` frames, evenly over the run of one system at one temperature.
 
     Raises:
         InputError: no such system or temperature, or fewer frames than wanted.
     """
-    if system not in dataset.systems:
-        raise unknown_name(f"{dataset.path}: system", system, dataset.systems)
-    first = sum(record.n_frames for name, record in dataset.systems.items() if name < system)
+    first = dataset.first_frame(system)
     temperature = dataset.systems[system].temperature
     run = np.flatnonzero(np.isclose(temperature, temperature_kelvin, rtol=0, atol=1e-6))
     if len(run) < n_frames:
         raise InputError(
-            f"{dataset.path}: {n_frames} frames of {system} at {temperature_kelvin:g} K are wanted, but it has "
-            f"{len(run)} (temperatures {np.unique(temperature).tolist()}): lengthen the run or ask for fewer"
+            f"{dataset.path}: {n_frames} frames of {system} at {temperature_kelvin:g} K are wanted, but "
+            f"it has {len(run)} (temperatures {np.unique(temperature).tolist()}): lengthen it or ask for less"
         )
     middles = (np.arange(n_frames) + 0.5) * len(run) / n_frames
     return first + run[middles.astype(int)]

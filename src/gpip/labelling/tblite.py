@@ -33,8 +33,8 @@ class TBLiteLabeller:
                 "tblite: an odd number of electrons in a neutral closed shell; check the composition"
             )
         atoms = Atoms(frame.species, frame.positions, cell=frame.cell, pbc=frame.pbc)
-        # A fresh calculator each time. One that is kept starts from the density of the frame before: a tenth faster,
-        # but forces then differ by 2e-4 eV/angstrom with the order of the frames.
+        # A fresh calculator each time. One that is kept starts from the density of the frame before: a tenth
+        # faster, but forces then differ by 2e-4 eV/angstrom with the order of the frames.
         atoms.calc = TBLite(
             method=self._settings.method,
             charge=0,
