@@ -1,0 +1,1 @@
+"""Errors, structure, diffusion and stability from arrays: published forms, and honest ones beside."""
