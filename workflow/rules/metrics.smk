@@ -7,11 +7,18 @@ def reference_of(wildcards):
     return f"results/classical_md/{reference.system}/{temperature}K/trajectory.h5"
 
 
+def reference_step_fs(wildcards):
+    """Time between the frames of the reference; nothing where they are no trajectory."""
+    experiment = project.experiments[wildcards.experiment]
+    if experiment.metrics.reference == "labels":
+        return getattr(project.labels[experiment.labels], "time_step_fs", None)
+    return project.systems[experiment.metrics.reference.system].sampling.sample_every_ps * 1000
+
+
 rule measure_ml_md:
     input:
         trajectory=rules.run_ml_md.output.trajectory,
         reference=reference_of,
-        labels=labels_of_experiment,
     output:
         metrics=f"results/metrics/{RUN}/metrics.json",
         rdf=f"results/metrics/{RUN}/rdf.csv",
@@ -23,6 +30,8 @@ rule measure_ml_md:
         f"results/benchmarks/measure_ml_md/{RUN}.tsv"
     params:
         settings=lambda w: dump(project.experiments[w.experiment].metrics),
+        labels=lambda w: project.experiments[w.experiment].labels,
+        reference_step_fs=reference_step_fs,
         version=STAGE_VERSIONS["metrics"],
     script:
         "../scripts/measure_ml_md.py"

@@ -5,9 +5,10 @@ with logged_job(snakemake.log[0]):
     from gpip.systems.build import build_system
 
     build_system(
+        snakemake.wildcards.system,
         Box.model_validate(snakemake.params.settings),
         snakemake.params.seed,
-        topology=snakemake.output.topology,
-        system_xml=snakemake.output.system,
-        manifest=snakemake.output.manifest,
+        snakemake.output.topology,
+        snakemake.output.system,
+        snakemake.output.manifest,
     )

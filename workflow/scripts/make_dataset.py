@@ -12,5 +12,5 @@ with logged_job(snakemake.log[0]):
         snakemake.output.dataset,
         [ClassicalRun(trajectory=Path(path), system_xml=Path(system), **run) for run, path, system in files],
         provenance("dataset", {"runs": snakemake.params.runs}, inputs=snakemake.input.trajectories),
-        label_function=classical_labels,
+        label_function=classical_labels if snakemake.params.with_labels else None,
     )

@@ -86,10 +86,15 @@ class Project(Strict):
                 )
         if used:
             if experiment.pretraining_set is None:
-                raise ValueError(
-                    f"{where}: pretraining_set is needed by initialisation from {', '.join(used)}"
-                )
+                raise ValueError(f"{where}: pretraining_set is needed by initialisation from {', '.join(used)}")
             _known(f"{where}.pretraining_set", experiment.pretraining_set, self.pretraining.sets)
+            rigid = [m for m in self.pretraining.sets[experiment.pretraining_set] if self.systems[m].rigid_water]
+            for name, recipe in used.items():
+                if recipe.classical and rigid:
+                    raise ValueError(
+                        f"{where}: recipe {name!r} learns classical forces, which rigid water does not have: "
+                        f"set rigid_water: false in {', '.join(rigid)}"
+                    )
         optimizations = {"fine_tuning": experiment.fine_tuning.optimization}
         optimizations |= {f"recipe {name}": recipe.optimization for name, recipe in used.items()}
         for what, optimization in optimizations.items():
@@ -102,13 +107,9 @@ class Project(Strict):
         if isinstance(labels, TBLiteLabels):
             check_split(where, experiment, labels.n_frames)
         if experiment.ml_md and experiment.ml_md.n_seeds > len(experiment.seeds):
-            raise ValueError(
-                f"{where}.ml_md.n_seeds: {experiment.ml_md.n_seeds} of {len(experiment.seeds)} seeds"
-            )
+            raise ValueError(f"{where}.ml_md.n_seeds: {experiment.ml_md.n_seeds} of {len(experiment.seeds)} seeds")
         if experiment.ml_md and experiment.ml_md.n_replicas > experiment.split.n_test:
-            raise ValueError(
-                f"{where}.ml_md.n_replicas: more replicas than test configurations to start from"
-            )
+            raise ValueError(f"{where}.ml_md.n_replicas: more replicas than test configurations to start from")
         if not isinstance(experiment.metrics.reference, str):
             reference = experiment.metrics.reference
             self._check_classical_run(f"{where}.metrics.reference", reference.system, reference.temperature_kelvin)

@@ -17,16 +17,12 @@ class Field(NamedTuple):
 FIELDS: dict[str, Field] = {
     "species": Field(("n_atoms",), "1", "uint8", "atomic numbers, the same in every frame of a system"),
     "positions": Field(("n_frames", "n_atoms", 3), "angstrom", "float32", "as simulated, not wrapped"),
-    "cell": Field(
-        ("n_frames", 3, 3), "angstrom", "float64", "rows are the lattice vectors; zero without a box"
-    ),
+    "cell": Field(("n_frames", 3, 3), "angstrom", "float64", "rows are the lattice vectors; zero without a box"),
     "pbc": Field((3,), "1", "bool", "periodic along each lattice vector"),
     "temperature": Field(("n_frames",), "K", "float64", "of the thermostat; NaN when unknown"),
     "energy": Field(("n_frames",), "eV", "float64", "potential energy of the whole frame"),
     "forces": Field(("n_frames", "n_atoms", 3), "eV/angstrom", "float32", "minus the slope of `energy`"),
-    "molecule": Field(
-        ("n_atoms",), "1", "int32", "index of the molecule each atom belongs to; -1 when unknown"
-    ),
+    "molecule": Field(("n_atoms",), "1", "int32", "index of the molecule each atom belongs to; -1 when unknown"),
     "source_frame": Field(("n_frames",), "1", "int64", "index of the frame in the file it was drawn from"),
 }
 

@@ -42,9 +42,7 @@ def closest_contact(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) ->
         cutoff *= 2
 
 
-def bonded_molecules(
-    species: np.ndarray, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray
-) -> np.ndarray:
+def bonded_molecules(species: np.ndarray, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
     """Index of the molecule of each atom, [n_atoms]: connected components of the covalent bonds.
 
     Args:

@@ -187,9 +187,7 @@ class Dataset(Sequence[Frame]):
                     try:
                         values = self._arrays.get(name, field)[start : start + block]
                     except OSError as error:
-                        raise InputError(
-                            f"{where}: {field} cannot be read ({error}); make it again"
-                        ) from None
+                        raise InputError(f"{where}: {field} cannot be read ({error}); make it again") from None
                     check_field(field, values, where)
 
 
@@ -228,9 +226,7 @@ def _read_system(path: Path, group: h5py.Group) -> SystemRecord:
             raise unknown_name(f"{where}: field", field, FIELDS)
         unit, expected = group[field].attrs.get("unit"), FIELDS[field]
         if unit != expected.unit:
-            raise InputError(
-                f"{where}: {field} is in {unit!r}, expected {expected.unit!r}; make the file again"
-            )
+            raise InputError(f"{where}: {field} is in {unit!r}, expected {expected.unit!r}; make the file again")
         if group[field].dtype != np.dtype(expected.dtype):
             raise InputError(f"{where}: {field} is of type {group[field].dtype}, expected {expected.dtype}")
     check_shape("positions", group["positions"].shape, where)

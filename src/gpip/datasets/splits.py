@@ -27,9 +27,7 @@ class SplitIndices(NamedTuple):
     test: list[int]
 
 
-def split_frames(
-    n_frames: int, settings: Split, n_train: int, seed: int, where: str = "split"
-) -> SplitIndices:
+def split_frames(n_frames: int, settings: Split, n_train: int, seed: int, where: str = "split") -> SplitIndices:
     """Choose the frames of each part.
 
     Random: one permutation by the seed; test first, then validation, then training frames in its order.

@@ -104,9 +104,7 @@ def dataset_writer(path: str | Path, provenance: Mapping[str, Any]) -> Iterator[
         yield DatasetWriter(file, Path(path))
 
 
-def write_dataset(
-    path: str | Path, systems: Mapping[str, Mapping[str, Any]], provenance: Mapping[str, Any]
-) -> None:
+def write_dataset(path: str | Path, systems: Mapping[str, Mapping[str, Any]], provenance: Mapping[str, Any]) -> None:
     """Write whole systems: name -> fields by the names, axes and units of FIELDS."""
     with dataset_writer(path, provenance) as writer:
         for name, fields in systems.items():
@@ -133,9 +131,7 @@ def write_dataset_from_runs(
         for run in progress(ordered, len(ordered), "dataset", "run"):
             fields = read_run(run)
             if label_function is not None:
-                fields["energy"], fields["forces"] = label_function(
-                    run.system_xml, fields["positions"], fields["cell"]
-                )
+                fields["energy"], fields["forces"] = label_function(run.system_xml, fields["positions"], fields["cell"])
             writer.append(run.system, **fields)
 
 
@@ -155,9 +151,7 @@ def read_run(run: ClassicalRun) -> dict[str, np.ndarray]:
     species = np.array([atom.element.atomic_number for atom in trajectory.topology.atoms])
     if not species.all():
         name = list(trajectory.topology.atoms)[int(np.argmin(species))]
-        raise InputError(
-            f"{run.trajectory}: {name} is no atom; force fields with virtual sites are not supported"
-        )
+        raise InputError(f"{run.trajectory}: {name} is no atom; force fields with virtual sites are not supported")
     periodic = trajectory.unitcell_vectors is not None
     cell = trajectory.unitcell_vectors if periodic else np.zeros((trajectory.n_frames, 3, 3))
     return {

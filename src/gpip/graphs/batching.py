@@ -75,9 +75,7 @@ def check_species(species: np.ndarray, where: str) -> None:
     species = np.asarray(species)
     bad = species[(species < 1) | (species > MAX_ATOMIC_NUMBER)]
     if len(bad):
-        raise InputError(
-            f"{where}: atomic number {int(bad[0])}; networks know 1 to {MAX_ATOMIC_NUMBER}"
-        )
+        raise InputError(f"{where}: atomic number {int(bad[0])}; networks know 1 to {MAX_ATOMIC_NUMBER}")
 
 
 def _named(frame: Frame) -> str:

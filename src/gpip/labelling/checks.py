@@ -87,10 +87,7 @@ def write_checked_labels(
             f"{output}: none of {n_all} labelled frames passed; reasons are in {rejected}: "
             "look at the first of them, then at the limits under checks"
         )
-    kept = {
-        name: values[keep] if FIELDS[name].axes[0] == "n_frames" else values
-        for name, values in fields.items()
-    }
+    kept = {name: values[keep] if FIELDS[name].axes[0] == "n_frames" else values for name, values in fields.items()}
     write_dataset(output, {system: kept}, provenance)
 
 

@@ -78,9 +78,7 @@ def read_deepmd(folder: Path) -> dict[str, np.ndarray]:
             shapes["box"] = (n_frames, 3, 3)
         arrays = {name: _shaped(part / f"{name}.npy", shape) for name, shape in shapes.items()}
         parts.append(arrays | ({} if periodic else {"box": np.zeros((n_frames, 3, 3))}))
-    joined = {
-        name: np.concatenate([part[name] for part in parts]) for name in ("coord", "box", "energy", "force")
-    }
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in ("coord", "box", "energy", "force")}
     fields = {
         "species": species,
         "pbc": np.full(3, periodic),
@@ -99,9 +97,7 @@ def _sets(folder: Path) -> list[Path]:
     if not sets:
         raise InputError(f"{folder}: no folder set.000 in it; expected a DeePMD folder with set.*/coord.npy")
     if any((part / "real_atom_types.npy").exists() for part in sets):
-        raise InputError(
-            f"{folder}: mixed-type sets are not supported; write one folder for each composition"
-        )
+        raise InputError(f"{folder}: mixed-type sets are not supported; write one folder for each composition")
     return sets
 
 
@@ -125,9 +121,7 @@ def _species(folder: Path) -> np.ndarray:
 
 def _load(path: Path) -> np.ndarray:
     if not path.is_file():
-        raise InputError(
-            f"{path} is missing; labels need coord, energy, force, and box unless nopbc is there"
-        )
+        raise InputError(f"{path} is missing; labels need coord, energy, force, and box unless nopbc is there")
     try:
         return np.load(path, mmap_mode="r")
     except (ValueError, OSError, EOFError) as error:
@@ -137,7 +131,5 @@ def _load(path: Path) -> np.ndarray:
 def _shaped(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     values = _load(path)
     if values.size != np.prod(shape) or len(values) != shape[0]:
-        raise InputError(
-            f"{path}: shape {values.shape} does not hold {shape}; frames, atoms or sets do not match"
-        )
+        raise InputError(f"{path}: shape {values.shape} does not hold {shape}; frames, atoms or sets do not match")
     return values.astype(np.float64).reshape(shape)

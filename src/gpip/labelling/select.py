@@ -28,7 +28,5 @@ def chunk_of(frames: np.ndarray, chunk: int, frames_per_job: int) -> np.ndarray:
     """The frames of job number `chunk`, counted from 0; the last job may have fewer."""
     part = frames[chunk * frames_per_job : (chunk + 1) * frames_per_job]
     if chunk < 0 or not len(part):
-        raise InputError(
-            f"labelling job {chunk}: {len(frames)} frames are {-(-len(frames) // frames_per_job)} jobs"
-        )
+        raise InputError(f"labelling job {chunk}: {len(frames)} frames are {-(-len(frames) // frames_per_job)} jobs")
     return part

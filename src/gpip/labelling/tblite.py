@@ -25,13 +25,9 @@ class TBLiteLabeller:
             InputError: partly periodic, or an odd number of electrons; tblite would accept both silently.
         """
         if frame.pbc.any() and not frame.pbc.all():
-            raise InputError(
-                f"tblite: periodic along {frame.pbc.tolist()}; only all directions or none are right"
-            )
+            raise InputError(f"tblite: periodic along {frame.pbc.tolist()}; only all directions or none are right")
         if int(frame.species.sum(dtype=int)) % 2:
-            raise InputError(
-                "tblite: an odd number of electrons in a neutral closed shell; check the composition"
-            )
+            raise InputError("tblite: an odd number of electrons in a neutral closed shell; check the composition")
         atoms = Atoms(frame.species, frame.positions, cell=frame.cell, pbc=frame.pbc)
         # A fresh calculator each time. One that is kept starts from the density of the frame before: a tenth
         # faster, but forces then differ by 2e-4 eV/angstrom with the order of the frames.

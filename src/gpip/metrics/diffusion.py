@@ -50,9 +50,7 @@ def mean_squared_displacement(positions: np.ndarray) -> np.ndarray:
     n_frames = len(positions)
     spectrum = np.fft.rfft(positions, n=2 * n_frames, axis=0)
     products = np.fft.irfft(np.abs(spectrum) ** 2, n=2 * n_frames, axis=0)[:n_frames].sum(axis=2)
-    squares = np.concatenate(
-        [np.zeros((1, positions.shape[1])), np.cumsum((positions**2).sum(axis=2), axis=0)]
-    )
+    squares = np.concatenate([np.zeros((1, positions.shape[1])), np.cumsum((positions**2).sum(axis=2), axis=0)])
     lags = np.arange(n_frames)
     sums = squares[n_frames - lags] + squares[n_frames] - squares[lags]
     msd = (sums - 2 * products) / (n_frames - lags)[:, None]
@@ -118,9 +116,7 @@ def fitted_diffusivity(msds: list[np.ndarray], step_ps: float, window_ps: tuple[
 def atom_groups(msd: np.ndarray) -> list[np.ndarray]:
     """MSD [n_frames] of each of up to eight groups of atoms."""
     n_atoms = msd.shape[1]
-    return [
-        msd[:, part].mean(axis=1) for part in np.array_split(np.arange(n_atoms), min(N_ATOM_GROUPS, n_atoms))
-    ]
+    return [msd[:, part].mean(axis=1) for part in np.array_split(np.arange(n_atoms), min(N_ATOM_GROUPS, n_atoms))]
 
 
 def finite_size_correction(

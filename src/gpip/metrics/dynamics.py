@@ -110,9 +110,7 @@ def _msd_rows(msds: list[np.ndarray], step_ps: float, series: str) -> list[tuple
     rows = []
     longest = max((len(msd) for msd in msds), default=0)
     for lag in range(0, longest, max(1, longest // 500)):
-        groups = np.array(
-            [group[lag] for msd in msds if len(msd) > lag for group in atom_groups(msd[: lag + 1])]
-        )
+        groups = np.array([group[lag] for msd in msds if len(msd) > lag for group in atom_groups(msd[: lag + 1])])
         mean = np.mean([msd[lag].mean() for msd in msds if len(msd) > lag])
         spread = groups.std(ddof=1) / np.sqrt(len(groups)) if len(groups) > 1 else None
         words = "none" if spread is None else f"{spread:.6g}"

@@ -12,9 +12,7 @@ SLOPE_ERROR = "standard error, from replicas or groups of atoms, whichever is la
 Entry = dict[str, Any]
 
 
-def entry(
-    value: float, uncertainty: float | None, unit: str, n: int, uncertainty_is: str, note: str = ""
-) -> Entry:
+def entry(value: float, uncertainty: float | None, unit: str, n: int, uncertainty_is: str, note: str = "") -> Entry:
     """A number. `uncertainty` is None, with the reason in `uncertainty_is`, where there is no spread."""
     known = uncertainty is not None and np.isfinite(uncertainty)
     return {

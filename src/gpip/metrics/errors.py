@@ -8,9 +8,7 @@ from gpip.core.errors import InputError
 EV_TO_MEV = 1000.0
 
 
-def energy_errors(
-    reference: np.ndarray, predicted: np.ndarray, n_atoms: int | np.ndarray
-) -> dict[str, float]:
+def energy_errors(reference: np.ndarray, predicted: np.ndarray, n_atoms: int | np.ndarray) -> dict[str, float]:
     """Mean absolute and root mean square error of energies [n_frames], eV in, meV per atom out."""
     reference, predicted = _alike("energies", reference, predicted)
     difference = EV_TO_MEV * (predicted - reference) / n_atoms
@@ -30,9 +28,7 @@ def force_errors(reference: np.ndarray, predicted: np.ndarray) -> dict[str, floa
     }
 
 
-def force_mae_by_element(
-    reference: np.ndarray, predicted: np.ndarray, species: np.ndarray
-) -> dict[str, float]:
+def force_mae_by_element(reference: np.ndarray, predicted: np.ndarray, species: np.ndarray) -> dict[str, float]:
     """Mean absolute force error of each element, meV/Å; forces [n_frames, n_atoms, 3], species [n_atoms]."""
     reference, predicted = _alike("forces", reference, predicted)
     error = EV_TO_MEV * np.abs(predicted - reference)
@@ -42,7 +38,5 @@ def force_mae_by_element(
 def _alike(what: str, reference: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     reference, predicted = np.asarray(reference, float), np.asarray(predicted, float)
     if reference.shape != predicted.shape or not reference.size:
-        raise InputError(
-            f"{what}: reference {reference.shape} and predicted {predicted.shape} must match, not empty"
-        )
+        raise InputError(f"{what}: reference {reference.shape} and predicted {predicted.shape} must match, not empty")
     return reference, predicted

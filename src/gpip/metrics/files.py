@@ -87,9 +87,7 @@ def read_ml_md(path: str | Path) -> MLMDRun:
             raise InputError(f"{path}: {', '.join(missing)} missing; make it again")
         for name, unit in UNITS.items():
             if file[name].attrs.get("unit") != unit:
-                raise InputError(
-                    f"{path}: {name} has unit {file[name].attrs.get('unit')!r}, expected {unit!r}"
-                )
+                raise InputError(f"{path}: {name} has unit {file[name].attrs.get('unit')!r}, expected {unit!r}")
         if not len(file["time_fs"]):
             raise InputError(f"{path} holds no frames: lengthen ml_md.duration_ps")
         return MLMDRun(
@@ -99,9 +97,5 @@ def read_ml_md(path: str | Path) -> MLMDRun:
             timestep_fs=float(file.attrs["timestep_fs"]),
             target_temperature_kelvin=float(file.attrs["target_temperature_kelvin"]),
             provenance=json.loads(file.attrs.get("provenance", "{}")),
-            **{
-                name: file[name][...].astype(float)
-                for name in (*UNITS, "came_apart_fs")
-                if name != "positions"
-            },
+            **{name: file[name][...].astype(float) for name in (*UNITS, "came_apart_fs") if name != "positions"},
         )

@@ -124,9 +124,7 @@ def count_pairs(
         pairs=tuple(f"{chemical_symbols[elements[a]]}-{chemical_symbols[elements[b]]}" for a, b in pairs),
         counts=counts,
         n_atom_pairs=np.bincount(group, minlength=2 * len(pairs)).reshape(-1, 2),
-        inverse_volume=np.add.reduceat(
-            1 / np.abs(np.linalg.det(cells)), np.arange(0, n_frames, frames_per_chunk)
-        ),
+        inverse_volume=np.add.reduceat(1 / np.abs(np.linalg.det(cells)), np.arange(0, n_frames, frames_per_chunk)),
     )
 
 
@@ -175,6 +173,5 @@ def _check_boxes(cells: np.ndarray, r_max_angstrom: float) -> None:
         half = smallest_width(cells[index]) / 2
         if r_max_angstrom > half * (1 + 1e-9):
             raise InputError(
-                f"rdf_max_angstrom {r_max_angstrom:g} is above half the box, {half:.3f} Å in frame {index}: "
-                "lower it"
+                f"rdf_max_angstrom {r_max_angstrom:g} is above half the box, {half:.3f} Å in frame {index}: lower it"
             )

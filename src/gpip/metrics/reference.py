@@ -33,8 +33,7 @@ class Reference:
         shape = np.shape(self.positions)
         if len(shape) != 3 or shape[1:] != (len(self.species), 3) or not shape[0]:
             raise InputError(
-                f"{self.description}: positions have shape {shape}, "
-                f"expected [n_frames >= 1, {len(self.species)}, 3]"
+                f"{self.description}: positions have shape {shape}, expected [n_frames >= 1, {len(self.species)}, 3]"
             )
 
     @property

@@ -51,9 +51,7 @@ def ml_md_metrics(
     run = read_ml_md(trajectory)
     periodic = bool(np.any(run.cell))
     if periodic != reference.is_periodic:
-        raise InputError(
-            f"{trajectory} and its reference ({reference.description}) must both have a box, or neither"
-        )
+        raise InputError(f"{trajectory} and its reference ({reference.description}) must both have a box, or neither")
     entries = _run_entries(run)
     measure = _bulk if periodic else _molecule
     more, tables = measure(run, reference, settings, viscosity_pa_s)
@@ -79,9 +77,7 @@ def compute_metrics(
             writer = csv.writer(file)
             writer.writerow(columns)
             writer.writerows(tables[name])
-    write_json(
-        folder / "metrics.json", entries | {"reference": reference.description, "provenance": provenance}
-    )
+    write_json(folder / "metrics.json", entries | {"reference": reference.description, "provenance": provenance})
     return entries
 
 
@@ -94,9 +90,7 @@ def _bulk(run: MLMDRun, reference: Reference, settings: Any, viscosity_pa_s: flo
     if not any(published_frames):
         published_frames = [run.n_held(replica) for replica in replicas]
         published_note = "; no stable part by the published criterion: over the time before it came apart"
-    published = published_diffusivity(
-        replica_msds(run, published_frames, element), run.step_ps, reference, element
-    )
+    published = published_diffusivity(replica_msds(run, published_frames, element), run.step_ps, reference, element)
     published["diffusivity_published"]["note"] += published_note
     stable_frames = [structure.n_stable_frames(replica, published=False) for replica in replicas]
     msds = replica_msds(run, stable_frames, element)

@@ -21,9 +21,7 @@ class Stability(NamedTuple):
     """Chunks (bulk) or frames (molecules) before that time."""
 
 
-def window_deviations(
-    counts: PairCounts, g_reference: np.ndarray, n_chunks: int, kind: Kind = "all"
-) -> np.ndarray:
+def window_deviations(counts: PairCounts, g_reference: np.ndarray, n_chunks: int, kind: Kind = "all") -> np.ndarray:
     """∫|g_window - g_ref| dr of every window of `n_chunks` chunks, [n_windows, n_pairs], angstrom."""
     width = counts.edges[-1] / (len(counts.edges) - 1)
     windows = [counts.select(slice(start, start + n_chunks)) for start in range(len(counts) - n_chunks + 1)]

@@ -38,18 +38,14 @@ class Structure:
         return parts
 
     def n_stable_frames(self, replica: int, published: bool) -> int:
-        return (self.published if published else self.intermolecular)[
-            replica
-        ].n_stable * self.frames_per_chunk
+        return (self.published if published else self.intermolecular)[replica].n_stable * self.frames_per_chunk
 
 
 def measure_structure(run: MLMDRun, reference: Reference, settings: Any) -> Structure:
     """Count pair distances of all replicas and find until when each was stable."""
     of_reference = reference_counts(reference, settings.rdf_max_angstrom, settings.rdf_bins)
     window_frames = settings.stability_window_ps / run.step_ps
-    frames_per_chunk = max(
-        1, min(round(window_frames / CHUNKS_PER_WINDOW), len(run.time_fs) // CHUNKS_PER_WINDOW)
-    )
+    frames_per_chunk = max(1, min(round(window_frames / CHUNKS_PER_WINDOW), len(run.time_fs) // CHUNKS_PER_WINDOW))
     counts, stability = [], {kind: [] for kind in KINDS}
     for replica in range(run.n_replicas):
         positions = run.positions(replica)
@@ -117,9 +113,7 @@ def published_rdf_entries(structure: Structure) -> dict[str, Entry]:
     if not parts:
         reason = "every replica came apart before its first frame"
         units = dict(zip(names, ("1", "Å"), strict=True))
-        return {
-            name + pair: absent(units[name], reason) for name in names for pair in structure.reference.pairs
-        }
+        return {name + pair: absent(units[name], reason) for name in names for pair in structure.reference.pairs}
     g_reference = structure.reference.g("all")
     g = np.stack([counts.g("all") for counts in parts.values()])
     means = rdf_error_mean(g, g_reference)
@@ -144,9 +138,7 @@ def intermolecular_rdf_entries(structure: Structure) -> dict[str, Entry]:
     n = len(blocks)
     if n == 1:
         reason = "one block of frames has no spread"
-        results = {
-            name: entry(value, None, "1", 1, reason) for name, value in zip(names, values, strict=True)
-        }
+        results = {name: entry(value, None, "1", 1, reason) for name, value in zip(names, values, strict=True)}
         return results | {name: absent("1", reason) for name in noise_names}
     errors = jackknife(blocks, lambda part: rdf_error_mean(part.g(kind), g_reference))
     noise = jackknife(blocks, lambda part: part.g(kind))
@@ -168,9 +160,7 @@ def intermolecular_rdf_entries(structure: Structure) -> dict[str, Entry]:
 
 def run_blocks(structure: Structure) -> list[PairCounts]:
     """Blocks in time of the stable parts of all replicas."""
-    return [
-        block for counts in structure.stable(published=False).values() for block in counts.blocks(N_BLOCKS)
-    ]
+    return [block for counts in structure.stable(published=False).values() for block in counts.blocks(N_BLOCKS)]
 
 
 def rdf_rows(structure: Structure) -> list[tuple]:

@@ -47,9 +47,7 @@ def run_ml_md(
         InputError: frames of different atoms, or not as many as start_frames.
     """
     if len(frames) != len(start_frames):
-        raise InputError(
-            f"ML-MD: {len(frames)} start configurations, but {len(start_frames)} indices of them"
-        )
+        raise InputError(f"ML-MD: {len(frames)} start configurations, but {len(start_frames)} indices of them")
     record = provenance("ml_md", settings, seed, inputs)
     run_seed = seed_for(seed, "ml_md")
     before = torch.get_num_threads()

@@ -69,9 +69,7 @@ class ReplicaDynamics(Dynamics):
 
     def start(self, context: openmm.Context) -> None:
         context.setPositions(self.force.start.reshape(-1, 3) / NM_TO_ANGSTROM)
-        width = np.sqrt(
-            BOLTZMANN_EV_PER_K * self.settings.temperature_kelvin / KJ_PER_MOL_TO_EV / self.masses_amu
-        )
+        width = np.sqrt(BOLTZMANN_EV_PER_K * self.settings.temperature_kelvin / KJ_PER_MOL_TO_EV / self.masses_amu)
         velocities = [
             generator_for(self.seed, "velocities", replica).normal(size=(self.n_atoms, 3)) * width[:, None]
             for replica in range(self.n_replicas)

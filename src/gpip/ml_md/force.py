@@ -128,9 +128,7 @@ def check_replicas(frames: Sequence[Frame]) -> None:
     if not frames:
         raise InputError("ML-MD needs at least one start configuration")
     for index, frame in enumerate(frames):
-        if not np.array_equal(frame.species, frames[0].species) or not np.array_equal(
-            frame.pbc, frames[0].pbc
-        ):
+        if not np.array_equal(frame.species, frames[0].species) or not np.array_equal(frame.pbc, frames[0].pbc):
             raise InputError(
                 f"ML-MD start configuration {index} has other atoms, or another order of them, or other "
                 "periodic directions than configuration 0; replicas of one run must be of one system"

@@ -34,8 +34,7 @@ def classical_labels(
     positions = np.asarray(positions, dtype=np.float64)
     if positions.ndim != 3 or positions.shape[1:] != (system.getNumParticles(), 3):
         raise InputError(
-            f"{system_path}: positions of shape {positions.shape}, expected "
-            f"[n_frames, {system.getNumParticles()}, 3]"
+            f"{system_path}: positions of shape {positions.shape}, expected [n_frames, {system.getNumParticles()}, 3]"
         )
     if system.getNumConstraints():
         raise InputError(

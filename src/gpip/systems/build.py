@@ -9,7 +9,7 @@ import openmm
 from openmm.app import Element, PDBFile, Topology
 
 from gpip import __version__
-from gpip.config.systems import System
+from gpip.config.systems import Box
 from gpip.core.errors import unknown_name
 from gpip.core.files import write_json, write_text
 from gpip.core.provenance import provenance
@@ -24,7 +24,7 @@ FORCE_FIELDS: dict[str, Callable[[Topology, float, bool], openmm.System]] = {"ti
 
 def build_system(
     name: str,
-    settings: System,
+    settings: Box,
     seed: int,
     topology_path: str | Path,
     system_path: str | Path,
@@ -44,12 +44,10 @@ def build_system(
     if settings.force_field not in FORCE_FIELDS:
         raise unknown_name(f"systems.{name}.force_field", settings.force_field, FORCE_FIELDS)
     molecules = [(species, molecule_of(species), count) for species, count in settings.species.items()]
-    length = settings.box_length_angstrom
+    length = settings.length_angstrom
     positions = pack_box(molecules, length, seed_for(seed, "build", name), f"systems.{name}")
     topology = box_topology(molecules, length)
-    system = FORCE_FIELDS[settings.force_field](
-        topology, settings.sampling.cutoff_angstrom, settings.sampling.rigid_water
-    )
+    system = FORCE_FIELDS[settings.force_field](topology, settings.cutoff_angstrom, settings.rigid_water)
 
     text = io.StringIO()
     PDBFile.writeFile(topology, positions / NM_TO_ANGSTROM * openmm.unit.nanometer, text)

@@ -49,9 +49,7 @@ def _from_smiles(name: str, smiles: str) -> Molecule:
 
     molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
     if AllChem.EmbedMolecule(molecule, randomSeed=EMBEDDING_SEED) != 0:
-        raise InputError(
-            f"species {name!r}: no 3D coordinates were found for SMILES {smiles!r}; check the SMILES"
-        )
+        raise InputError(f"species {name!r}: no 3D coordinates were found for SMILES {smiles!r}; check the SMILES")
     elements = tuple(atom.GetSymbol() for atom in molecule.GetAtoms())
     atom_names = tuple(f"{symbol}{i}" for i, symbol in enumerate(elements, start=1))
     bonds = tuple((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds())

@@ -31,9 +31,7 @@ def pack_box(
         InputError: packmol found no packing with all contacts, periodic images included, long enough.
     """
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "box.inp").write_text(
-            _packmol_input(Path(folder), molecules, box_length_angstrom, seed)
-        )
+        (Path(folder) / "box.inp").write_text(_packmol_input(Path(folder), molecules, box_length_angstrom, seed))
         command = [get_binary_path(), "-i", "box.inp", "-o", "packed.xyz"]
         try:
             run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT_S)

@@ -17,7 +17,8 @@ ORDER = [
 ]
 MAY_IMPORT = {name: set(ORDER[: index + 1]) for index, name in enumerate(ORDER)}
 MAY_IMPORT |= {"metrics": {"core", "metrics"}, "report": {"core", "metrics", "report"}}
-MAY_IMPORT["finetuning"] |= {"metrics"}
+for name in ("finetuning", "ml_md"):
+    MAY_IMPORT[name] |= {"metrics"}
 
 
 def imported_packages(path):

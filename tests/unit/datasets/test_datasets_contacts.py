@@ -22,9 +22,7 @@ PERIODIC, OPEN = np.ones(3, dtype=bool), np.zeros(3, dtype=bool)
         ([[0, 0, 0], [30, 0, 0]], 0.0, OPEN, 30.0),
     ],
 )
-def test_closest_contact_of_known_geometries(
-    positions, length: float, pbc: np.ndarray, expected: float
-) -> None:
+def test_closest_contact_of_known_geometries(positions, length: float, pbc: np.ndarray, expected: float) -> None:
     cell = length * np.eye(3)
     assert closest_contact(np.array(positions, dtype=float), cell, pbc) == pytest.approx(expected, abs=1e-12)
 

@@ -55,9 +55,7 @@ def test_what_is_written_is_read_exactly(path: Path, memory_limit_bytes: int) ->
         for field, values in fields.items():
             np.testing.assert_array_equal(read[field], values)
             assert read[field].dtype == FIELDS[field].dtype
-    for index, (system, frame) in enumerate(
-        [("big", i) for i in range(5)] + [("small", i) for i in range(8)]
-    ):
+    for index, (system, frame) in enumerate([("big", i) for i in range(5)] + [("small", i) for i in range(8)]):
         got, fields = dataset[index], SYSTEMS[system]
         assert got.system == system
         assert got.energy == fields["energy"][frame]
@@ -255,10 +253,7 @@ def water_trajectory(n_frames: int, seed: int, box: bool = True) -> mdtraj.Traje
     chain = topology.add_chain()
     for _ in range(2):
         residue = topology.add_residue("HOH", chain)
-        atoms = [
-            topology.add_atom(name, mdtraj.element.get_by_symbol(name[0]), residue)
-            for name in ("O", "H1", "H2")
-        ]
+        atoms = [topology.add_atom(name, mdtraj.element.get_by_symbol(name[0]), residue) for name in ("O", "H1", "H2")]
         for hydrogen in atoms[1:]:
             topology.add_bond(atoms[0], hydrogen)
     xyz = np.random.default_rng(seed).normal(size=(n_frames, 6, 3)).astype(np.float32)
@@ -291,17 +286,13 @@ def test_classical_runs_are_joined_by_system_and_ascending_temperature(tmp_path:
     assert read["pbc"].all()
     # Labels belong to the float32 positions that are stored, to the last digit.
     np.testing.assert_array_equal(read["positions"], np.concatenate([positions for _, positions, _ in asked]))
-    np.testing.assert_array_equal(
-        read["energy"], 0.5 * (read["positions"].astype(float) ** 2).sum(axis=(1, 2))
-    )
+    np.testing.assert_array_equal(read["energy"], 0.5 * (read["positions"].astype(float) ** 2).sum(axis=(1, 2)))
     np.testing.assert_array_equal(read["forces"], -read["positions"])
 
 
 def test_a_run_without_a_box_has_no_cell(tmp_path: Path) -> None:
     water_trajectory(2, 0, box=False).save_hdf5(str(tmp_path / "t.h5"))
-    write_dataset_from_runs(
-        tmp_path / "d.h5", [ClassicalRun("w", 300.0, tmp_path / "t.h5", tmp_path / "s.xml")], {}
-    )
+    write_dataset_from_runs(tmp_path / "d.h5", [ClassicalRun("w", 300.0, tmp_path / "t.h5", tmp_path / "s.xml")], {})
     frame = Dataset(tmp_path / "d.h5")[0]
     assert not frame.pbc.any()
     assert not frame.cell.any()

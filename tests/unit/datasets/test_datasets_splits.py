@@ -63,9 +63,7 @@ def test_the_seed_decides_a_random_split() -> None:
 def test_too_few_frames_are_refused(kind: str, gap: int, n_train: int) -> None:
     settings = Split(kind=kind, n_validation=10, n_test=10, gap=gap)
     split_frames(101 - 1, settings, n_train - 1, seed=0)
-    with pytest.raises(
-        InputError, match=f"labels x: {n_train} training .* 10 validation .* 10 test .* there are 100"
-    ):
+    with pytest.raises(InputError, match=f"labels x: {n_train} training .* 10 validation .* 10 test .* there are 100"):
         split_frames(100, settings, n_train, seed=0, where="labels x")
 
 

@@ -118,9 +118,7 @@ def test_a_folder_without_sets_is_refused(tmp_path: Path) -> None:
         read_deepmd(tmp_path)
 
 
-@pytest.mark.skipif(
-    "GPIP_DATA" not in os.environ, reason="needs published labels: set GPIP_DATA to their folder"
-)
+@pytest.mark.skipif("GPIP_DATA" not in os.environ, reason="needs published labels: set GPIP_DATA to their folder")
 def test_published_water_is_read(tmp_path: Path) -> None:
     folder = Path(os.environ["GPIP_DATA"]) / "water_pbe0ts"
     read_labels(SETTINGS, folder, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")

@@ -85,9 +85,7 @@ def test_frames_are_drawn_evenly_from_one_temperature(dataset: Path) -> None:
     np.testing.assert_array_equal(select_frames(source, "water", 300, N_RUN), np.arange(24, 44))
     assert all(source[index].temperature_kelvin == 300 for index in selected)
     assert [len(chunk_of(selected, chunk, 3)) for chunk in range(3)] == [3, 3, 1]
-    np.testing.assert_array_equal(
-        np.concatenate([chunk_of(selected, chunk, 3) for chunk in range(3)]), selected
-    )
+    np.testing.assert_array_equal(np.concatenate([chunk_of(selected, chunk, 3) for chunk in range(3)]), selected)
 
 
 def test_frames_that_are_not_there_are_refused(dataset: Path) -> None:
@@ -154,9 +152,7 @@ def test_each_limit_is_applied(dataset: Path) -> None:
         Rejection(11, "largest force, eV/Å", 40.0, 30.0),
         Rejection(12, "closest contact, Å", 0.5, 0.6),
     ]
-    assert [(one.source_frame, one.reason) for one in found] == [
-        (one.source_frame, one.reason) for one in expected
-    ]
+    assert [(one.source_frame, one.reason) for one in found] == [(one.source_frame, one.reason) for one in expected]
     np.testing.assert_allclose([one.value for one in found], [one.value for one in expected])
     (added,) = set(check_labels(fields, Checks(min_distance_angstrom=0.95))[3:])
     assert added.source_frame == 13

@@ -57,8 +57,7 @@ def test_a_random_walk_has_its_diffusion_coefficient():
 
 def test_the_standard_error_is_that_of_repeated_runs():
     slopes = [
-        fitted_diffusivity([mean_squared_displacement(random_walk(100, 64, seed))], 0.1, (0.5, 3))
-        for seed in range(60)
+        fitted_diffusivity([mean_squared_displacement(random_walk(100, 64, seed))], 0.1, (0.5, 3)) for seed in range(60)
     ]
     spread = np.std([slope.value for slope in slopes], ddof=1)
     assert np.mean([slope.uncertainty for slope in slopes]) == pytest.approx(spread, rel=0.35)

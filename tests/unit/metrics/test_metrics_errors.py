@@ -9,9 +9,7 @@ from gpip.metrics.errors import energy_errors, force_errors, force_mae_by_elemen
 
 def test_energies_are_per_atom_in_mev():
     errors = energy_errors(np.array([1.0, 2.0]), np.array([1.3, 1.9]), 10)
-    assert errors == pytest.approx(
-        {"energy_mae_mev_per_atom": 20.0, "energy_rmse_mev_per_atom": np.sqrt(500)}
-    )
+    assert errors == pytest.approx({"energy_mae_mev_per_atom": 20.0, "energy_rmse_mev_per_atom": np.sqrt(500)})
 
 
 def test_forces_are_over_components():

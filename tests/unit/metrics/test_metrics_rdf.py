@@ -85,9 +85,7 @@ def test_molecules_are_found_across_the_boundary():
     cell = 10 * np.eye(3)
     water = np.array([[0.1, 0.1, 0.1], [0.1, 0.1, -0.85], [1.0, 0.1, 0.4]])
     positions = np.concatenate([water, water + 5]) % 10
-    np.testing.assert_array_equal(
-        find_molecules(np.array([8, 1, 1] * 2), positions, cell), [0, 0, 0, 1, 1, 1]
-    )
+    np.testing.assert_array_equal(find_molecules(np.array([8, 1, 1] * 2), positions, cell), [0, 0, 0, 1, 1, 1])
 
 
 def test_minimum_image_of_a_skewed_cell_is_the_nearest_within_half_the_width():

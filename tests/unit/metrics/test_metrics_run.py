@@ -55,9 +55,7 @@ def write_run(path, positions, step_fs=10.0, came_apart=None, cell=None, unit="a
         ends[replica], reasons[replica] = (frame + 0.5) * step_fs, "force above 100 eV/Å"
     box = LENGTH * np.eye(3) if cell is None else cell
     with h5py.File(path, "w") as file:
-        file.attrs.update(
-            schema="gpip-ml-md", schema_version=1, timestep_fs=1.0, target_temperature_kelvin=300.0
-        )
+        file.attrs.update(schema="gpip-ml-md", schema_version=1, timestep_fs=1.0, target_temperature_kelvin=300.0)
         file.attrs["provenance"] = "{}"
         arrays = {
             "species": (SPECIES[:n_atoms], "1"),
@@ -95,9 +93,7 @@ def test_a_short_run_gives_numbers_with_uncertainties(tmp_path, replicas, refere
         words_enough = "reference" in name or "noise" in name
         assert entry["uncertainty"] is not None or words_enough, name
         assert entry["uncertainty_is"], name
-    assert {"O-O", "H-O", "H-H"} == {
-        name[-3:] for name in entries if name.startswith("rdf_error_published_mean")
-    }
+    assert {"O-O", "H-O", "H-H"} == {name[-3:] for name in entries if name.startswith("rdf_error_published_mean")}
     integral, mean = (entries[f"rdf_error_published_{form}_O-O"]["value"] for form in ("integral", "mean"))
     assert integral == pytest.approx(6 * mean)
     assert entries["stability_intermolecular"]["censored"] == 2

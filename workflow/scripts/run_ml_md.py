@@ -1,0 +1,22 @@
+from gpip.config.experiments import MLMD
+from gpip.core.jobs import logged_job
+
+with logged_job(snakemake.log[0]):
+    from gpip.datasets.reader import Dataset
+    from gpip.datasets.splits import read_split
+    from gpip.ml_md.driver import run_ml_md
+    from gpip.ml_md.start import start_frames
+    from gpip.models.checkpoint import load_potential
+
+    files, settings = snakemake.input, MLMD.model_validate(snakemake.params.settings)
+    starts = start_frames(read_split(files.split).test, settings.n_replicas, snakemake.params.seed)
+    run_ml_md(
+        load_potential(files.checkpoint),
+        Dataset(files.labels).frames(starts),
+        starts,
+        settings,
+        snakemake.params.seed,
+        snakemake.output.trajectory,
+        n_threads=snakemake.threads,
+        inputs=[files.checkpoint, files.labels, files.split],
+    )
