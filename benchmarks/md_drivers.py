@@ -3,8 +3,8 @@
     python benchmarks/md_drivers.py [--steps 500]
 
 First a harmonic tether in torch, which costs next to nothing, on 192 atoms; then the driver of `gpip.ml_md`
-with a SchNet of default size on 64 waters, neighbour lists included. Times are of the fastest of five rounds, on
-one thread.
+with a SchNet of default size on 64 waters, neighbour lists included. Times are of the fastest of five rounds,
+on one thread.
 """
 
 import argparse
