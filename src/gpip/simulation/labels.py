@@ -38,8 +38,8 @@ def classical_labels(
         )
     if system.getNumConstraints():
         raise InputError(
-            f"{system_path}: {system.getNumConstraints()} bonds or angles are rigid, so classical forces do not "
-            "describe them; build the system with rigid_water: false"
+            f"{system_path}: {system.getNumConstraints()} bonds or angles are rigid, and classical forces do "
+            "not describe them; build the system with rigid_water: false"
         )
     cells = np.broadcast_to(np.asarray(cell, dtype=np.float64), (len(positions), 3, 3)) / NM_TO_ANGSTROM
     integrator = openmm.VerletIntegrator(0.001)
@@ -55,5 +55,5 @@ def classical_labels(
     forces *= KJ_PER_MOL_NM_TO_EV_PER_ANGSTROM
     bad = np.flatnonzero(~(np.isfinite(energy) & np.isfinite(forces).all(axis=(1, 2))))
     if len(bad):
-        raise InputError(f"{system_path}: energy or forces of frame {bad[0]} are not finite; leave it out")
+        raise InputError(f"{system_path}: energy or forces of frame {bad[0]} are not finite")
     return energy, forces
