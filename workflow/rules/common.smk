@@ -10,9 +10,7 @@ from gpip.labelling.available import check_labels
 from snakemake.exceptions import WorkflowError
 
 # glibc gives memory back after each training step and faults it in again: keeping it halves the time of a step.
-shell.prefix(
-    "export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456; "
-)
+shell.prefix("export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456; ")
 
 try:
     project = project_from(config)

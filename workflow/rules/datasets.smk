@@ -5,12 +5,9 @@ def runs_of_set(wildcards):
 rule make_dataset:
     input:
         trajectories=lambda w: [
-            f"results/classical_md/{system}/{temperature}K/trajectory.h5"
-            for system, temperature in runs_of_set(w)
+            f"results/classical_md/{system}/{temperature}K/trajectory.h5" for system, temperature in runs_of_set(w)
         ],
-        systems=lambda w: [
-            f"results/systems/{system}/system.xml" for system, temperature in runs_of_set(w)
-        ],
+        systems=lambda w: [f"results/systems/{system}/system.xml" for system, temperature in runs_of_set(w)],
     output:
         dataset="results/datasets/{set}.h5",
     log:
@@ -19,13 +16,10 @@ rule make_dataset:
         "results/benchmarks/make_dataset/{set}.tsv"
     params:
         runs=lambda w: [
-            {"system": system, "temperature_kelvin": float(temperature)}
-            for system, temperature in runs_of_set(w)
+            {"system": system, "temperature_kelvin": float(temperature)} for system, temperature in runs_of_set(w)
         ],
         # Forces without those of constraints mean nothing: a set with rigid bonds holds configurations only.
-        with_labels=lambda w: not any(
-            project.systems[system].rigid_water for system in project.pretraining.sets[w.set]
-        ),
+        with_labels=lambda w: not any(project.systems[system].rigid_water for system in project.pretraining.sets[w.set]),
         version=STAGE_VERSIONS["dataset"],
     script:
         "../scripts/make_dataset.py"

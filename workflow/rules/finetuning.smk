@@ -54,9 +54,7 @@ rule fine_tune:
             project.experiments[w.experiment].fine_tuning, exclude={"optimization": {"learning_rate"}}
         ),
         n_steps=lambda w: project.fine_tuning_steps(project.experiments[w.experiment], w.arm, int(w.n_train)),
-        learning_rate=lambda w: project.experiments[w.experiment].fine_tuning.optimization.learning_rate_of(
-            w.backbone
-        ),
+        learning_rate=lambda w: project.experiments[w.experiment].fine_tuning.optimization.learning_rate_of(w.backbone),
         # The same for every arm: the same batches, and the same weights where they are fresh.
         seed=lambda w: seed_for(project.seed, "finetuning", w.experiment, w.backbone, w.seed),
         version=STAGE_VERSIONS["finetuning"],

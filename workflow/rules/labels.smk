@@ -57,12 +57,12 @@ rule merge_labels:
     output:
         labels="results/labels/{labels}/labels.h5",
         rejected="results/labels/{labels}/rejected.csv",
-    wildcard_constraints:
-        labels=names(name for name, labels in project.labels.items() if labels.source != "deepmd"),
     log:
         "results/logs/merge_labels/{labels}.log",
     benchmark:
         "results/benchmarks/merge_labels/{labels}.tsv"
+    wildcard_constraints:
+        labels=names(name for name, labels in project.labels.items() if labels.source != "deepmd"),
     params:
         settings=lambda w: dump(project.labels[w.labels]),
         version=STAGE_VERSIONS["labels"],
@@ -74,12 +74,12 @@ rule read_deepmd_labels:
     output:
         labels="results/labels/{labels}/labels.h5",
         rejected="results/labels/{labels}/rejected.csv",
-    wildcard_constraints:
-        labels=names(name for name, labels in project.labels.items() if labels.source == "deepmd"),
     log:
         "results/logs/read_deepmd_labels/{labels}.log",
     benchmark:
         "results/benchmarks/read_deepmd_labels/{labels}.tsv"
+    wildcard_constraints:
+        labels=names(name for name, labels in project.labels.items() if labels.source == "deepmd"),
     params:
         settings=lambda w: dump(project.labels[w.labels]),
         folder=lambda w: str(project.data_path(project.labels[w.labels].path)),

@@ -46,7 +46,7 @@ def pretrain(
     if recipe.classical:
         objective = _classical(potential, recipe, dataset, str(dataset_path))
     else:
-        elements = sorted({int(z) for name in dataset.systems for z in dataset.species(name)})
+        elements = sorted({int(z) for system in dataset.systems.values() for z in system.species})
         objective = PretextObjective(potential, recipe, dataset, elements, seed)
         _check(potential, recipe)
     settings = {

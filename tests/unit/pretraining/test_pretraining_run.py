@@ -1,0 +1,105 @@
+"""A pre-training run from data set to checkpoint, for each recipe, resumed exactly."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import gpip.pretraining.run as pretraining_run
+from gpip.config.backbones import PaiNNSettings, SchNetSettings
+from gpip.config.optimization import Optimization
+from gpip.config.pretraining import ClassicalTask, ContrastTask, DenoiseTask, MaskTask, Recipe
+from gpip.core.errors import InputError
+from gpip.datasets.writer import write_dataset
+from gpip.models.checkpoint import load_potential, read_checkpoint
+from gpip.pretraining.run import pretrain
+
+STEPS = Optimization(n_steps=8, batch_size=2, checkpoint_every_steps=3, log_every_steps=4)
+CONTRAST = ContrastTask(cutoff_angstrom=3.0)
+RECIPES = {
+    "gpip": Recipe(mask=MaskTask(), denoise=DenoiseTask(), contrast=CONTRAST, optimization=STEPS),
+    "denoise": Recipe(denoise=DenoiseTask(), optimization=STEPS),
+    "mask": Recipe(mask=MaskTask(target="element"), optimization=STEPS),
+    "contrast": Recipe(contrast=CONTRAST, optimization=STEPS),
+    "classical": Recipe(classical=ClassicalTask(), optimization=STEPS),
+}
+SCHNET = SchNetSettings(model="schnet", n_layers=1, n_features=8, n_radial=6, cutoff_angstrom=3.0)
+
+
+@pytest.fixture
+def dataset(tmp_path, water_frames):
+    return write(tmp_path / "water.h5", water_frames)
+
+
+def write(path, frames, with_labels=True):
+    fields = {
+        "species": frames[0].species,
+        "positions": np.stack([frame.positions for frame in frames]),
+        "cell": np.stack([frame.cell for frame in frames]),
+        "pbc": frames[0].pbc,
+        "temperature": np.full(len(frames), 300.0),
+    }
+    if with_labels:
+        fields["energy"] = np.array([frame.energy for frame in frames])
+        fields["forces"] = np.stack([frame.forces for frame in frames])
+    write_dataset(path, {"water": fields}, {})
+    return path
+
+
+def run(dataset, recipe, folder, backbone=SCHNET):
+    pretrain(dataset, backbone, recipe, 1e-2, 1, 1, folder / "model.ckpt", folder / "losses.csv")
+    return folder
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_recipe_changes_the_backbone_and_logs_its_tasks(tmp_path, dataset, name):
+    folder = run(dataset, RECIPES[name], tmp_path / name)
+    torch.manual_seed(pretraining_run.seed_for(1, "weights"))
+    start = dict(pretraining_run.make_potential(SCHNET).named_parameters())
+    trained = dict(load_potential(folder / "model.ckpt", SCHNET).named_parameters())
+    moved = {key for key in start if not torch.equal(start[key], trained[key])}
+    assert any(key.startswith("backbone.interactions") for key in moved)
+    head_learns = RECIPES[name].trains_energy_head
+    assert any(key.startswith("energy_head") for key in moved) == head_learns
+    table = pd.read_csv(folder / "losses.csv")
+    tasks = ["energy", "forces"] if name == "classical" else [t for t in ("mask", "denoise", "contrast") if t in table]
+    assert tasks
+    assert list(table.step) == [0, 4, 7]
+    assert table[[f"gradient_norm_{task}" for task in tasks]].notna().all().all()
+    assert list((folder / "tensorboard").iterdir())
+    assert read_checkpoint(folder / "model.ckpt")["provenance"]["settings"]["recipe"]
+
+
+def test_resumed_equals_uninterrupted(tmp_path, dataset, monkeypatch):
+    class Killed(Exception):
+        pass
+
+    class Interrupted(pretraining_run.PretextObjective):
+        def losses(self, frames, step):
+            if step == 5:
+                raise Killed
+            return super().losses(frames, step)
+
+    whole = run(dataset, RECIPES["gpip"], tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(pretraining_run, "PretextObjective", Interrupted)
+        with pytest.raises(Killed):
+            run(dataset, RECIPES["gpip"], tmp_path / "cut")
+    resumed = run(dataset, RECIPES["gpip"], tmp_path / "cut")
+    states = [load_potential(folder / "model.ckpt").state_dict() for folder in (whole, resumed)]
+    torch.testing.assert_close(states[1], states[0], atol=0, rtol=0)
+    assert (whole / "losses.csv").read_text() == (resumed / "losses.csv").read_text()
+
+
+def test_vectors_cannot_be_read_from_an_invariant_backbone(tmp_path, dataset):
+    recipe = Recipe(denoise=DenoiseTask(readout="vectors"), optimization=STEPS)
+    with pytest.raises(InputError, match=r"SchNet has no vector features; use readout gradient"):
+        run(dataset, recipe, tmp_path / "run")
+    painn = PaiNNSettings(model="painn", n_layers=1, n_features=8, n_radial=6, cutoff_angstrom=3.0)
+    run(dataset, recipe, tmp_path / "run", painn)
+
+
+def test_classical_recipe_needs_labels(tmp_path, water_frames):
+    unlabelled = write(tmp_path / "bare.h5", water_frames, with_labels=False)
+    with pytest.raises(InputError, match="needs energies and forces, which this data set does not hold"):
+        run(unlabelled, RECIPES["classical"], tmp_path / "run")
