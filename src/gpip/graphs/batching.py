@@ -29,9 +29,9 @@ def graph_from_frames(
     positions, edges = [], []
     for index, frame in enumerate(frames):
         check_species(frame.species, f"frame {index}")
-        offset = lattice_offsets(frame.positions, frame.cell, frame.pbc) @ frame.cell
-        positions.append(np.asarray(frame.positions, dtype=np.float64) - offset)
         try:
+            offset = lattice_offsets(frame.positions, frame.cell, frame.pbc)
+            positions.append(np.asarray(frame.positions, dtype=np.float64) - offset)
             edges.append(find_edges(positions[-1], frame.cell, frame.pbc, cutoff_angstrom))
         except InputError as error:
             raise InputError(f"frame {index} of the batch{_named(frame)}: {error}") from None
@@ -79,9 +79,7 @@ def check_species(species: np.ndarray, where: str) -> None:
     species = np.asarray(species)
     bad = species[(species < 1) | (species > MAX_ATOMIC_NUMBER)]
     if len(bad):
-        raise InputError(
-            f"{where}: atomic number {int(bad[0])}; networks know 1 to {MAX_ATOMIC_NUMBER}"
-        )
+        raise InputError(f"{where}: atomic number {int(bad[0])}; networks know 1 to {MAX_ATOMIC_NUMBER}")
 
 
 def _named(frame: Frame) -> str:
