@@ -50,7 +50,7 @@ def test_energies_and_forces_of_pytorch_geometric():
     with torch.no_grad():
         other.embedding.weight[:95] = backbone.embedding.weight
         for theirs, ours in zip(other.interactions, backbone.interactions, strict=True):
-            theirs.mlp.load_state_dict(ours.filter.state_dict())
+            theirs.mlp.load_state_dict(ours.filter.network.state_dict())
             theirs.conv.lin1.load_state_dict(ours.before.state_dict())
             theirs.conv.lin2.load_state_dict(ours.after[0].state_dict())
             theirs.lin.load_state_dict(ours.after[2].state_dict())
@@ -71,4 +71,4 @@ def test_energies_and_forces_of_pytorch_geometric():
     (their_energy, their_forces), (our_energy, our_forces) = results
     assert their_forces.abs().max() > 1e-3
     torch.testing.assert_close(our_energy, their_energy, rtol=0, atol=1e-7)
-    torch.testing.assert_close(our_forces, their_forces, rtol=0, atol=1e-7)
+    torch.testing.assert_close(our_forces, their_forces, rtol=0, atol=1e-6)
