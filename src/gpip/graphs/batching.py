@@ -27,9 +27,9 @@ def graph_from_frames(frames: Sequence[Frame], cutoff_angstrom: float, dtype: to
     positions, edges = [], []
     for index, frame in enumerate(frames):
         check_species(frame.species, f"frame {index}")
-        offset = lattice_offsets(frame.positions, frame.cell, frame.pbc) @ frame.cell
-        positions.append(np.asarray(frame.positions, dtype=np.float64) - offset)
         try:
+            offset = lattice_offsets(frame.positions, frame.cell, frame.pbc)
+            positions.append(np.asarray(frame.positions, dtype=np.float64) - offset)
             edges.append(find_edges(positions[-1], frame.cell, frame.pbc, cutoff_angstrom))
         except InputError as error:
             raise InputError(f"frame {index} of the batch{_named(frame)}: {error}") from None

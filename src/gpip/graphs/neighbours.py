@@ -30,9 +30,7 @@ def find_edges(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_
     """
     positions = np.ascontiguousarray(positions, dtype=np.float64).reshape(-1, 3)
     cell, pbc = np.asarray(cell, dtype=np.float64), np.broadcast_to(np.asarray(pbc, dtype=bool), 3)
-    if not np.isfinite(positions).all():
-        bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
-        raise InputError(f"positions of {len(bad)} atoms are not finite, the first is atom {bad[0]}")
+    _check_finite(positions)
     periodic = cell[pbc]
     if np.linalg.matrix_rank(periodic) < len(periodic):
         raise InputError(f"periodic directions {pbc.tolist()} need independent lattice vectors, got {cell.tolist()}")
@@ -72,6 +70,14 @@ def reverse_edges(edge_index: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def lattice_offsets(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
-    """Whole lattice vectors [n_atoms, 3] to take from positions so that each atom lies inside the cell."""
+    """Lattice vectors [n_atoms, 3], Cartesian, to take from positions so that they lie inside the cell."""
+    positions = np.asarray(positions, dtype=np.float64)
+    _check_finite(positions)
     periodic = np.where(np.broadcast_to(pbc, 3)[:, None], cell, 0.0)
-    return np.floor(np.asarray(positions, dtype=np.float64) @ np.linalg.pinv(periodic)) * np.broadcast_to(pbc, 3)
+    return np.floor(positions @ np.linalg.pinv(periodic)) @ periodic
+
+
+def _check_finite(positions: np.ndarray) -> None:
+    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+    if len(bad):
+        raise InputError(f"positions of {len(bad)} atoms are not finite, the first is atom {bad[0]}")

@@ -71,7 +71,7 @@ class SkinNeighbours:
         offset, edges = [], []
         for replica, (cell, given) in enumerate(zip(self.cells, positions.double().cpu().numpy(), strict=True)):
             try:
-                offset.append(lattice_offsets(given, cell, self.pbc) @ cell)
+                offset.append(lattice_offsets(given, cell, self.pbc))
                 wide = self.cutoff_angstrom + self.skin_angstrom
                 edges.append(find_edges(given - offset[-1], cell, self.pbc, wide))
             except InputError as error:

@@ -21,14 +21,25 @@ class Message(nn.Module):
         self.filter = nn.Linear(n_radial, 3 * n_features)
 
     def forward(
-        self, scalars: Tensor, vectors: Tensor, radial: Tensor, cutoff: Tensor, unit: Tensor, pairs: Pairs
+        self,
+        scalars: Tensor,
+        vectors: Tensor | None,
+        radial: Tensor,
+        cutoff: Tensor,
+        unit: Tensor,
+        pairs: Pairs,
     ) -> tuple[Tensor, Tensor]:
+        """Changes of scalars and vectors. `vectors` None stands for zero, before the first layer."""
         filters = (self.filter(radial) * cutoff[:, None]).chunk(3, dim=-1)
         phi = self.phi(scalars).chunk(3, dim=-1)
         change = pair_sum(filters[0], phi[0], pairs)
-        turned = pair_sum(filters[1][:, None], phi[1][:, None] * vectors, pairs)
-        along = pair_sum(filters[2][:, None] * unit[:, :, None], phi[2][:, None], pairs, antisymmetric=True)
-        return change, turned + along
+        turned = [pair_sum(filters[1] * unit[:, axis, None], phi[1], pairs, sign=-1) for axis in range(3)]
+        if vectors is not None:
+            turned = [
+                part + pair_sum(filters[2], phi[2] * vectors[:, axis], pairs)
+                for axis, part in enumerate(turned)
+            ]
+        return change, torch.stack(turned, dim=1)
 
 
 class Update(nn.Module):
@@ -65,10 +76,10 @@ class PaiNN(Backbone):
         radial, cutoff = self.basis(distance), cosine_cutoff(distance, self.cutoff_angstrom)
         unit = difference / distance[:, None]
         scalars = self.embedding(graph.species)
-        vectors = scalars.new_zeros(len(scalars), 3, self.n_features)
+        vectors = None
         for message, update in zip(self.messages, self.updates, strict=True):
             ds, dv = message(scalars, vectors, radial, cutoff, unit, graph.pairs)
-            scalars, vectors = scalars + ds, vectors + dv
+            scalars, vectors = scalars + ds, dv if vectors is None else vectors + dv
             ds, dv = update(scalars, vectors)
             scalars, vectors = scalars + ds, vectors + dv
         return Features(scalars, vectors)

@@ -35,4 +35,4 @@ class BesselBasis(nn.Module):
 
     def forward(self, distance: Tensor) -> Tensor:
         """[n] to [n, n_radial]."""
-        return torch.sin(distance[:, None] * self.frequencies) / distance[:, None]
+        return self.frequencies * torch.sinc(distance[:, None] * (self.frequencies / math.pi))

@@ -8,7 +8,10 @@ from torch import Tensor, nn
 from gpip.graphs.graph import Graph, Pairs
 from gpip.models.interface import Backbone, Features, SpeciesEmbedding
 from gpip.models.messages import pair_sum
-from gpip.models.radial import GaussianBasis, cosine_cutoff
+from gpip.models.radial import GaussianBasis
+from gpip.models.splines import Bins, RadialFilter
+
+BINS_PER_GAUSSIAN = 20
 
 
 class ShiftedSoftplus(nn.Module):
@@ -21,19 +24,20 @@ class ShiftedSoftplus(nn.Module):
 class Interaction(nn.Module):
     """Continuous-filter convolution between two atom-wise layers (Fig. 2, middle and right)."""
 
-    def __init__(self, n_features: int, n_radial: int) -> None:
+    def __init__(self, n_features: int, n_radial: int, cutoff_angstrom: float) -> None:
         super().__init__()
-        self.filter = nn.Sequential(
+        network = nn.Sequential(
             nn.Linear(n_radial, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features)
         )
+        basis = GaussianBasis(n_radial, cutoff_angstrom)
+        self.filter = RadialFilter(basis, network, cutoff_angstrom, BINS_PER_GAUSSIAN * n_radial)
         self.before = nn.Linear(n_features, n_features, bias=False)
         self.after = nn.Sequential(
             nn.Linear(n_features, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features)
         )
 
-    def forward(self, scalars: Tensor, radial: Tensor, cutoff: Tensor, pairs: Pairs) -> Tensor:
-        filters = self.filter(radial) * cutoff[:, None]
-        return self.after(pair_sum(filters, self.before(scalars), pairs))
+    def forward(self, scalars: Tensor, distance: Tensor, bins: Bins, pairs: Pairs) -> Tensor:
+        return self.after(pair_sum(self.filter(distance, bins), self.before(scalars), pairs))
 
 
 class SchNet(Backbone):
@@ -44,13 +48,15 @@ class SchNet(Backbone):
     def __init__(self, n_layers: int, n_features: int, n_radial: int, cutoff_angstrom: float) -> None:
         super().__init__(n_features, cutoff_angstrom)
         self.embedding = SpeciesEmbedding(n_features)
-        self.basis = GaussianBasis(n_radial, cutoff_angstrom)
-        self.interactions = nn.ModuleList(Interaction(n_features, n_radial) for _ in range(n_layers))
+        self.n_bins = BINS_PER_GAUSSIAN * n_radial
+        self.interactions = nn.ModuleList(
+            Interaction(n_features, n_radial, cutoff_angstrom) for _ in range(n_layers)
+        )
 
     def forward(self, graph: Graph) -> Features:
         distance = graph.pair_vectors().square().sum(-1).sqrt()
-        radial, cutoff = self.basis(distance), cosine_cutoff(distance, self.cutoff_angstrom)
+        bins = Bins(distance, self.cutoff_angstrom, self.n_bins)
         scalars = self.embedding(graph.species)
         for interaction in self.interactions:
-            scalars = scalars + interaction(scalars, radial, cutoff, graph.pairs)
+            scalars = scalars + interaction(scalars, distance, bins, graph.pairs)
         return Features(scalars)

@@ -1,0 +1,117 @@
+"""Files of potentials, transfer of weights, and what is refused."""
+
+import pytest
+import torch
+
+from gpip.config.backbones import PaiNNSettings, SchNetSettings
+from gpip.core.errors import InputError
+from gpip.models import load_potential, make_backbone, make_potential, save_potential, transfer_weights
+from gpip.models.checkpoint import read_checkpoint
+
+SETTINGS = SchNetSettings(model="schnet", n_layers=1, n_features=8, n_radial=6)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    potential = make_potential(SETTINGS, seed=3)
+    potential.set_reference_energies({1: -13.587, 8: -2041.123456789})
+    save_potential(tmp_path / "model.ckpt", potential, SETTINGS, {"stage": "pretraining", "seed": 3})
+    return potential, tmp_path / "model.ckpt"
+
+
+def test_round_trip(saved):
+    potential, path = saved
+    loaded = load_potential(path, SETTINGS)
+    for name, tensor in potential.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor)
+        assert loaded.state_dict()[name].dtype == tensor.dtype
+    assert read_checkpoint(path)["provenance"] == {"stage": "pretraining", "seed": 3}
+
+
+def test_precision_is_kept(tmp_path):
+    potential = make_potential(SETTINGS).double()
+    save_potential(tmp_path / "model.ckpt", potential, SETTINGS, {})
+    assert next(load_potential(tmp_path / "model.ckpt").parameters()).dtype == torch.float64
+
+
+def test_conversion_leaves_reference_energies_exact():
+    potential = make_potential(SETTINGS)
+    potential.set_reference_energies({8: -2041.123456789})
+    assert potential.double().float().reference_energies[8].item() == -2041.123456789
+    assert potential.energy_scale.dtype == torch.float64
+
+
+def test_preset_is_the_same_as_its_numbers(tmp_path):
+    preset = SchNetSettings(model="schnet", preset="gpip-md17", n_layers=1, n_features=8)
+    save_potential(tmp_path / "model.ckpt", make_potential(preset), preset, {})
+    spelled = SchNetSettings(model="schnet", n_layers=1, n_features=8, n_radial=50, cutoff_angstrom=5.0)
+    load_potential(tmp_path / "model.ckpt", spelled)
+
+
+def test_other_settings_are_named(saved):
+    wanted = SETTINGS.model_copy(update={"n_features": 16, "cutoff_angstrom": 6.0})
+    with pytest.raises(InputError) as error:
+        load_potential(saved[1], wanted)
+    assert "cutoff_angstrom is 5.0 in the file, 6.0 expected" in str(error.value)
+    assert "n_features is 8 in the file, 16 expected" in str(error.value)
+    assert "n_layers" not in str(error.value)
+    with pytest.raises(InputError, match="model is 'schnet' in the file, 'painn' expected"):
+        load_potential(saved[1], PaiNNSettings(model="painn", n_layers=1, n_features=8, n_radial=6))
+
+
+def test_unusable_files(saved, tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        load_potential(tmp_path / "absent.ckpt")
+    whole = saved[1].read_bytes()
+    for content in (b"", b"not a checkpoint", whole[: len(whole) // 2]):
+        (tmp_path / "broken.ckpt").write_bytes(content)
+        with pytest.raises(InputError, match="cannot be read"):
+            load_potential(tmp_path / "broken.ckpt")
+    torch.save({"weights": torch.zeros(2)}, tmp_path / "foreign.ckpt")
+    with pytest.raises(InputError, match="not a potential written by gpip"):
+        load_potential(tmp_path / "foreign.ckpt")
+    newer = torch.load(saved[1], weights_only=True) | {"schema_version": 99}
+    torch.save(newer, tmp_path / "newer.ckpt")
+    with pytest.raises(InputError, match="schema version 99"):
+        load_potential(tmp_path / "newer.ckpt")
+    unknown = torch.load(saved[1], weights_only=True)
+    unknown["backbone"]["model"] = "tomorrow"
+    torch.save(unknown, tmp_path / "unknown.ckpt")
+    with pytest.raises(InputError, match="unknown to this gpip"):
+        load_potential(tmp_path / "unknown.ckpt")
+
+
+@pytest.mark.parametrize("energy_head", ["fresh", "carried"])
+def test_transfer_copies_what_it_says(saved, energy_head):
+    source, _ = saved
+    target, before = make_potential(SETTINGS, seed=9), make_potential(SETTINGS, seed=9).state_dict()
+    record = transfer_weights(target, source.state_dict(), energy_head)
+    assert any(name.startswith("energy_head.") for name in record["loaded"]) == (energy_head == "carried")
+    assert {"energy_scale", "reference_energies"} <= set(record["fresh"]) & set(record["unused"])
+    assert sorted(record["loaded"] + record["fresh"]) == sorted(before)
+    for name, tensor in target.state_dict().items():
+        assert torch.equal(tensor, (source.state_dict() if name in record["loaded"] else before)[name])
+    assert record["n_loaded"] + record["n_fresh"] == sum(tensor.numel() for tensor in before.values())
+    assert record["n_loaded"] > record["n_fresh"] > 0
+
+
+def test_transfer_from_another_size_is_refused(saved):
+    larger = make_potential(SETTINGS.model_copy(update={"n_features": 16}))
+    with pytest.raises(InputError, match="backbones of other sizes"):
+        transfer_weights(larger, saved[0].state_dict(), "fresh")
+    with pytest.raises(InputError, match="is not in the source"):
+        transfer_weights(larger, {}, "fresh")
+
+
+def test_unknown_backbone():
+    unknown = SETTINGS.model_copy(update={"model": "schnett"})
+    with pytest.raises(InputError, match="did you mean 'schnet'"):
+        make_backbone(unknown)
+
+
+def test_seeding_leaves_the_global_generator_alone():
+    torch.manual_seed(11)
+    expected = torch.rand(1)
+    torch.manual_seed(11)
+    make_potential(SETTINGS, seed=5)
+    assert torch.equal(torch.rand(1), expected)
