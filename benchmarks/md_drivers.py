@@ -180,9 +180,7 @@ def cheap_rows(n_replicas: int) -> Iterator[tuple[str, Callable[[int], object]]]
 def network_rows(n_replicas: int, folder: Path) -> Iterator[tuple[str, Callable[[int], object]]]:
     """SchNet on water: the network alone, with its neighbour list, and in the driver."""
     paths = [folder / name for name in ("topology.pdb", "system.xml", "manifest.json")]
-    chosen = System(
-        species={"water": 64}, force_field="tip3p", density_g_per_cm3=0.997, temperatures_kelvin=[300]
-    )
+    chosen = System(species={"water": 64}, force_field="tip3p", density_g_per_cm3=0.997, temperatures_kelvin=[300])
     build_system("water", chosen, 1, *paths)
     pdb = PDBFile(str(paths[0]))
     positions = pdb.getPositions(asNumpy=True).value_in_unit(angstrom)
@@ -218,9 +216,7 @@ def print_rows(rows: Iterator[tuple[str, Callable[[int], object]]], n_steps: int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=500)
     n_steps = parser.parse_args().steps
     torch.set_num_threads(1)

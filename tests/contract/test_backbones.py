@@ -115,9 +115,7 @@ def test_translation(potential, frame):
 
 def test_permutation(potential, frame):
     order = np.random.default_rng(4).permutation(frame.n_atoms)
-    other = evaluate(
-        potential, changed(frame, species=frame.species[order], positions=frame.positions[order])
-    )
+    other = evaluate(potential, changed(frame, species=frame.species[order], positions=frame.positions[order]))
     before = evaluate(potential, frame)
     assert_same(other["energy"], before["energy"])
     assert_same(other["forces"], before["forces"][order])
@@ -185,9 +183,7 @@ def test_no_stress_without_a_box(potential):
 
 def test_energy_and_forces_are_smooth_at_the_cutoff(potential):
     def pair(distance):
-        return Frame(
-            np.array([8, 1]), np.array([[0, 0, 0], [distance, 0, 0]]), np.zeros((3, 3)), np.zeros(3, bool)
-        )
+        return Frame(np.array([8, 1]), np.array([[0, 0, 0], [distance, 0, 0]]), np.zeros((3, 3)), np.zeros(3, bool))
 
     apart = evaluate(potential, pair(CUTOFF + 1))["energy"]
     assert abs(evaluate(potential, pair(CUTOFF - 0.5))["energy"] - apart).item() > 1e-4

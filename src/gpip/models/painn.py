@@ -35,10 +35,7 @@ class Message(nn.Module):
         change = pair_sum(filters[0], phi[0], pairs)
         turned = [pair_sum(filters[1] * unit[:, axis, None], phi[1], pairs, sign=-1) for axis in range(3)]
         if vectors is not None:
-            turned = [
-                part + pair_sum(filters[2], phi[2] * vectors[:, axis], pairs)
-                for axis, part in enumerate(turned)
-            ]
+            turned = [part + pair_sum(filters[2], phi[2] * vectors[:, axis], pairs) for axis, part in enumerate(turned)]
         return change, torch.stack(turned, dim=1)
 
 

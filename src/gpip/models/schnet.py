@@ -26,9 +26,7 @@ class Interaction(nn.Module):
 
     def __init__(self, n_features: int, n_radial: int, cutoff_angstrom: float) -> None:
         super().__init__()
-        network = nn.Sequential(
-            nn.Linear(n_radial, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features)
-        )
+        network = nn.Sequential(nn.Linear(n_radial, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features))
         basis = GaussianBasis(n_radial, cutoff_angstrom)
         self.filter = RadialFilter(basis, network, cutoff_angstrom, BINS_PER_GAUSSIAN * n_radial)
         self.before = nn.Linear(n_features, n_features, bias=False)
@@ -49,9 +47,7 @@ class SchNet(Backbone):
         super().__init__(n_features, cutoff_angstrom)
         self.embedding = SpeciesEmbedding(n_features)
         self.n_bins = BINS_PER_GAUSSIAN * n_radial
-        self.interactions = nn.ModuleList(
-            Interaction(n_features, n_radial, cutoff_angstrom) for _ in range(n_layers)
-        )
+        self.interactions = nn.ModuleList(Interaction(n_features, n_radial, cutoff_angstrom) for _ in range(n_layers))
 
     def forward(self, graph: Graph) -> Features:
         distance = graph.pair_vectors().square().sum(-1).sqrt()

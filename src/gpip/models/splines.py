@@ -135,7 +135,9 @@ class RadialFilter(nn.Module):
         values = self.nodes.double()
         for layer in self.network:
             linear = isinstance(layer, nn.Linear)
-            values = nn.functional.linear(values, layer.weight.double(), layer.bias.double()) if linear else layer(values)
+            values = (
+                nn.functional.linear(values, layer.weight.double(), layer.bias.double()) if linear else layer(values)
+            )
         values = values * self.cutoff.double()[:, None]
         sharper = torch.diff(values, n=2, dim=0) / 6
         return values[2:-2] - sharper[1:-1] + torch.diff(sharper, n=2, dim=0) / 6
@@ -143,4 +145,3 @@ class RadialFilter(nn.Module):
     def forward(self, distance: Tensor, bins: Bins) -> Tensor:
         """[n_pairs] to [n_pairs, n]."""
         return _Interpolate.apply(self.coefficients(), distance, bins, 0)
-

@@ -35,9 +35,7 @@ def as_set(edge_index, shift):
 
 def brute_force(positions, cell, pbc, cutoff, n_images):
     found = set()
-    for shift in itertools.product(
-        *(range(-n_images, n_images + 1) if periodic else (0,) for periodic in pbc)
-    ):
+    for shift in itertools.product(*(range(-n_images, n_images + 1) if periodic else (0,) for periodic in pbc)):
         distance = np.linalg.norm(positions[None] - positions[:, None] + np.array(shift) @ cell, axis=-1)
         for i, j in np.argwhere(distance < cutoff).tolist():
             if i != j or any(shift):
@@ -105,9 +103,7 @@ def test_bad_positions_and_cells():
 
 
 def frame(n_atoms=6, cell=None, seed=0, scale=4.0):
-    cell, pbc = (
-        (np.zeros((3, 3)), np.zeros(3, bool)) if cell is None else (np.asarray(cell), np.ones(3, bool))
-    )
+    cell, pbc = (np.zeros((3, 3)), np.zeros(3, bool)) if cell is None else (np.asarray(cell), np.ones(3, bool))
     rng = np.random.default_rng(seed)
     return Frame(rng.choice([1, 6, 8], n_atoms), rng.uniform(-scale, scale, (n_atoms, 3)), cell, pbc)
 
@@ -129,9 +125,7 @@ def test_batch_of_unlike_frames():
         torch.testing.assert_close(graph.edge_vectors()[mine], alone.edge_vectors(), rtol=0, atol=1e-12)
         torch.testing.assert_close(graph.edge_index[:, mine] - start, alone.edge_index)
         start += single.n_atoms
-    torch.testing.assert_close(
-        graph.edge_vectors()[graph.reverse_edge], -graph.edge_vectors(), rtol=0, atol=0
-    )
+    torch.testing.assert_close(graph.edge_vectors()[graph.reverse_edge], -graph.edge_vectors(), rtol=0, atol=0)
 
 
 def test_isolated_atom_has_no_edges():
@@ -154,9 +148,7 @@ def test_single_precision_survives_a_drift():
     near = frame(6, cell)
     far = Frame(near.species, near.positions + 8.0 * 12345, cell, near.pbc)
     expected = graph_from_frames([near], CUTOFF).edge_vectors().norm(dim=1).sort()[0]
-    torch.testing.assert_close(
-        graph_from_frames([far], CUTOFF).edge_vectors().norm(dim=1).sort()[0], expected
-    )
+    torch.testing.assert_close(graph_from_frames([far], CUTOFF).edge_vectors().norm(dim=1).sort()[0], expected)
 
 
 @pytest.mark.parametrize("number", [0, 95, -1])
@@ -192,17 +184,12 @@ def test_skin_list_equals_a_fresh_list_at_every_step(skin):
     n_steps = 12
     for _ in range(n_steps):
         graph = listed.graph(positions)
-        frames = [
-            Frame(species, given, cell, np.ones(3, bool))
-            for given, cell in zip(positions, cells, strict=True)
-        ]
+        frames = [Frame(species, given, cell, np.ones(3, bool)) for given, cell in zip(positions, cells, strict=True)]
         fresh = graph_from_frames(frames, CUTOFF, torch.float64)
         assert graph.n_edges == fresh.n_edges
         for one, other in zip(sorted_edges(graph), sorted_edges(fresh), strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
-        torch.testing.assert_close(
-            graph.edge_vectors()[graph.reverse_edge], -graph.edge_vectors(), rtol=0, atol=0
-        )
+        torch.testing.assert_close(graph.edge_vectors()[graph.reverse_edge], -graph.edge_vectors(), rtol=0, atol=0)
         torch.testing.assert_close(graph.replace(reverse_edge=graph.reverse_edge).pairs, graph.pairs)
         positions = positions + rng.normal(0, 0.08, positions.shape)
     assert listed.n_builds == n_steps if skin == 0.0 else 1 < listed.n_builds < n_steps

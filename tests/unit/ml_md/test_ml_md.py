@@ -57,16 +57,11 @@ def frames(n: int, seed: int = 0) -> list[Frame]:
     rng = np.random.default_rng(seed)
     lattice = 3.2 * np.stack(np.meshgrid(range(3), range(3), range(3), indexing="ij"), axis=-1).reshape(-1, 3)
     species, cell = np.full(27, 18, dtype=np.uint8), LENGTH * np.eye(3)
-    return [
-        Frame(species, lattice + 0.1 * rng.normal(size=(27, 3)), cell, np.ones(3, dtype=bool))
-        for _ in range(n)
-    ]
+    return [Frame(species, lattice + 0.1 * rng.normal(size=(27, 3)), cell, np.ones(3, dtype=bool)) for _ in range(n)]
 
 
 def settings(**changes) -> MLMD:
-    return MLMD(
-        **{"thermostat": "nve", "timestep_fs": 1.0, "duration_ps": 0.5, "sample_every_ps": 0.01} | changes
-    )
+    return MLMD(**{"thermostat": "nve", "timestep_fs": 1.0, "duration_ps": 0.5, "sample_every_ps": 0.01} | changes)
 
 
 def run(path, potential, starts, chosen, seed=1) -> dict[str, np.ndarray]:
@@ -92,9 +87,7 @@ def test_energy_is_conserved_and_its_error_falls_with_the_square_of_the_timestep
 
 
 def test_free_flight_of_a_pair_out_of_reach_is_a_straight_line(tmp_path):
-    frame = Frame(
-        np.array([18, 18]), np.array([[0.0, 0, 0], [20, 0, 0]]), np.zeros((3, 3)), np.zeros(3, dtype=bool)
-    )
+    frame = Frame(np.array([18, 18]), np.array([[0.0, 0, 0], [20, 0, 0]]), np.zeros((3, 3)), np.zeros(3, dtype=bool))
     result = run(tmp_path / "run.h5", SoftSpheres(), [frame], settings())
     path = result["positions"][:, 0].astype(float)
     velocity = (path[-1] - path[0]) / (result["time_fs"][-1] - result["time_fs"][0])

@@ -28,9 +28,7 @@ def test_gaussians_peak_at_their_centres():
 
 def test_bessel_functions_vanish_at_the_cutoff():
     values = BesselBasis(4, 5.0).double()(torch.tensor([2.5, 5.0], dtype=DOUBLE))
-    torch.testing.assert_close(
-        values[0], torch.tensor([1.0, 0, -1, 0], dtype=DOUBLE) / 2.5, rtol=0, atol=1e-6
-    )
+    torch.testing.assert_close(values[0], torch.tensor([1.0, 0, -1, 0], dtype=DOUBLE) / 2.5, rtol=0, atol=1e-6)
     torch.testing.assert_close(values[1], torch.zeros(4, dtype=DOUBLE), rtol=0, atol=1e-6)
 
 

@@ -21,9 +21,7 @@ def test_shifted_softplus():
 
 
 def test_energies_and_forces_of_pytorch_geometric():
-    schnet = pytest.importorskip(
-        "torch_geometric.nn.models.schnet", reason="torch-geometric is not installed"
-    )
+    schnet = pytest.importorskip("torch_geometric.nn.models.schnet", reason="torch-geometric is not installed")
     positions = np.random.default_rng(0).uniform(-2, 2, (len(SPECIES), 3))
     graph = graph_from_frames(
         [Frame(SPECIES, positions, np.zeros((3, 3)), np.zeros(3, bool))],

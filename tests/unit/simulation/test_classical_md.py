@@ -36,9 +36,7 @@ def build(folder: Path, sampling: Sampling) -> tuple[Path, Path]:
         temperatures_kelvin=[300],
         sampling=sampling,
     )
-    build_system(
-        "water", settings, 1, folder / "topology.pdb", folder / "system.xml", folder / "manifest.json"
-    )
+    build_system("water", settings, 1, folder / "topology.pdb", folder / "system.xml", folder / "manifest.json")
     return folder / "topology.pdb", folder / "system.xml"
 
 
@@ -182,9 +180,7 @@ def test_mean_temperature_is_the_target_at_both_ends(tmp_path, box, temperature_
 
 def test_exploding_system_says_where_and_what_to_try(tmp_path, box):
     sampling = SHORT.model_copy(update={"timestep_fs": 10.0})
-    with pytest.raises(
-        InputError, match=r"water at 300 K exploded at step \d+ \(seed \d+\).*Try timestep_fs 5 "
-    ):
+    with pytest.raises(InputError, match=r"water at 300 K exploded at step \d+ \(seed \d+\).*Try timestep_fs 5 "):
         run(tmp_path, box, sampling)
 
 
