@@ -18,7 +18,7 @@ from gpip.core.provenance import provenance
 from gpip.datasets.reader import Dataset
 from gpip.datasets.splits import read_split
 from gpip.finetuning.initialise import initial_potential
-from gpip.metrics.errors import error_summary
+from gpip.metrics.errors import energy_errors, force_errors, force_mae_by_element
 from gpip.models.checkpoint import save_potential
 from gpip.models.potential import Potential
 from gpip.training.loop import Plan, Validation, train
@@ -50,7 +50,7 @@ def fine_tune(
 ) -> None:
     """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames."""
     torch.set_num_threads(n_threads)
-    dataset, parts = Dataset(labels), read_split(split)
+    dataset, parts = Dataset(labels), read_split(split)._asdict()
     frames = {name: dataset.frames(parts[name]) for name in ("train", "validation", "test")}
     potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed)
     step_0 = errors_on(potential, frames["validation"])
@@ -83,6 +83,10 @@ def fine_tune(
         outputs.errors,
         {
             "test": summary(frames["test"], energies, forces),
+            "test_force_mae_mev_per_angstrom_by_element": force_mae_by_element(
+                *(np.concatenate(parts) for parts in ([frame.forces for frame in frames["test"]], forces)),
+                np.concatenate([frame.species for frame in frames["test"]]),
+            ),
             "validation": errors_on(potential, frames["validation"]),
             "step_0": step_0,
             **result,
@@ -98,12 +102,10 @@ def fine_tune(
 
 def summary(frames: Sequence[Frame], energies: np.ndarray, forces: Sequence[np.ndarray]) -> dict[str, float]:
     """Errors in meV/atom and meV/Å of predictions on labelled frames."""
-    return error_summary(
-        np.array([frame.energy for frame in frames]),
-        energies,
-        np.concatenate([frame.forces for frame in frames]),
-        np.concatenate(forces),
-        np.array([frame.n_atoms for frame in frames]),
+    n_atoms = np.array([frame.n_atoms for frame in frames])
+    reference = np.concatenate([frame.forces for frame in frames])
+    return energy_errors(np.array([frame.energy for frame in frames]), energies, n_atoms) | force_errors(
+        reference, np.concatenate(forces)
     )
 
 
