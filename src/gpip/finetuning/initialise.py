@@ -38,8 +38,7 @@ def initial_potential(
     Raises:
         InputError: the checkpoint is of another backbone, or its head predicts no forces that could be carried.
     """
-    torch.manual_seed(seed_for(seed, "weights"))
-    potential = make_potential(backbone)
+    potential = make_potential(backbone, seed_for(seed, "weights"))
     record: dict[str, Any] = {
         "initialisation": initialisation.model_dump(mode="json"),
         "loaded": [],

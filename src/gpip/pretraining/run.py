@@ -40,13 +40,13 @@ def pretrain(
     """
     torch.set_num_threads(n_threads)
     dataset = Dataset(dataset_path)
-    torch.manual_seed(seed_for(seed, "weights"))
-    potential = make_potential(backbone)
+    potential = make_potential(backbone, seed_for(seed, "weights"))
     objective: Objective
     if recipe.classical:
         objective = _classical(potential, recipe, dataset, str(dataset_path))
     else:
         elements = sorted({int(z) for system in dataset.systems.values() for z in system.species})
+        torch.manual_seed(seed_for(seed, "pretext weights"))
         objective = PretextObjective(potential, recipe, dataset, elements, seed)
         _check(potential, recipe)
     settings = {

@@ -30,8 +30,7 @@ SETTINGS = FineTuning(
 
 
 def pretrained(tmp_path, seed=5):
-    torch.manual_seed(seed)
-    potential = make_potential(BACKBONE)
+    potential = make_potential(BACKBONE, seed)
     save_potential(tmp_path / "pretrained.ckpt", potential, BACKBONE, {})
     return tmp_path / "pretrained.ckpt", potential
 
@@ -46,6 +45,14 @@ def test_transfer_carries_the_backbone_and_the_head_only_when_asked(tmp_path, wa
         assert same == (name.startswith("backbone.") or energy_head == "carried"), name
         assert (name in record["loaded"]) == same
         assert (name in record["fresh"]) != same
+
+
+def test_seeds_decide_the_fresh_weights(water_frames):
+    made = [initial_potential(BACKBONE, Initialisation(), None, water_frames, seed)[0] for seed in (1, 1, 2)]
+    first, again, other = (dict(potential.named_parameters()) for potential in made)
+    torch.testing.assert_close(again, first, atol=0, rtol=0)
+    for name in ("backbone.embedding.weight", "energy_head.layers.0.weight"):
+        assert not torch.equal(other[name], first[name])
 
 
 def test_scratch_loads_nothing_and_says_so(water_frames):

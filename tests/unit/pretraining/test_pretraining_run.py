@@ -10,8 +10,10 @@ from gpip.config.backbones import PaiNNSettings, SchNetSettings
 from gpip.config.optimization import Optimization
 from gpip.config.pretraining import ClassicalTask, ContrastTask, DenoiseTask, MaskTask, Recipe
 from gpip.core.errors import InputError
+from gpip.core.seeds import seed_for
 from gpip.datasets.writer import write_dataset
 from gpip.models.checkpoint import load_potential, read_checkpoint
+from gpip.models.registry import make_potential
 from gpip.pretraining.run import pretrain
 
 STEPS = Optimization(n_steps=8, batch_size=2, checkpoint_every_steps=3, log_every_steps=4)
@@ -54,8 +56,7 @@ def run(dataset, recipe, folder, backbone=SCHNET):
 @pytest.mark.parametrize("name", RECIPES)
 def test_each_recipe_changes_the_backbone_and_logs_its_tasks(tmp_path, dataset, name):
     folder = run(dataset, RECIPES[name], tmp_path / name)
-    torch.manual_seed(pretraining_run.seed_for(1, "weights"))
-    start = dict(pretraining_run.make_potential(SCHNET).named_parameters())
+    start = dict(make_potential(SCHNET, seed_for(1, "weights")).named_parameters())
     trained = dict(load_potential(folder / "model.ckpt", SCHNET).named_parameters())
     moved = {key for key in start if not torch.equal(start[key], trained[key])}
     assert any(key.startswith("backbone.interactions") for key in moved)
