@@ -63,7 +63,7 @@ def initial_potential(
     left_over = np.array([frame.energy for frame in train_frames]) - energies
     fitted = fit_reference_energies([frame.species for frame in train_frames], left_over)
     potential.reference_energies.copy_(torch.from_numpy(fitted))
-    record["reference_energies_ev"] = {str(z): fitted[z] for z in np.flatnonzero(fitted)}
+    record["reference_energies_ev"] = {str(z): float(fitted[z]) for z in np.flatnonzero(fitted)}
     return potential, record
 
 

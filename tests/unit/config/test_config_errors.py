@@ -95,7 +95,7 @@ def test_missing_and_broken_files(tmp_path):
 def test_missing_data_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("GPIP_DATA", raising=False)
     project = load_project(ROOT / "config.yaml")
-    with pytest.raises(InputError, match="set data_dir in config.yaml"):
+    with pytest.raises(InputError, match=r"set data_dir in config\.yaml"):
         project.data_path("water")
     monkeypatch.setenv("GPIP_DATA", str(tmp_path))
     with pytest.raises(InputError, match="is missing"):

@@ -49,12 +49,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("old")
 
-    def fail():
-        with replacing(path) as partial:
-            partial.write_text("half")
-            raise RuntimeError
-
-    pytest.raises(RuntimeError, fail)
+    with pytest.raises(RuntimeError), replacing(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
