@@ -43,7 +43,8 @@ def _water() -> Molecule:
     return Molecule("HOH", ("O", "H1", "H2"), ("O", "H", "H"), ((0, 1), (0, 2)), positions)
 
 
-def _from_smiles(name: str, smiles: str) -> Molecule:
+def from_smiles(name: str, smiles: str) -> Molecule:
+    """The molecule of a SMILES, hydrogens added, embedded by RDKit. Raises InputError when that fails."""
     from rdkit import Chem
     from rdkit.Chem import AllChem
 
@@ -63,4 +64,4 @@ def molecule_of(name: str) -> Molecule:
         InputError: the species is not known, or no coordinates can be found for it.
     """
     species = find_species("species", name)
-    return _water() if name == "water" else _from_smiles(name, species.smiles)
+    return _water() if name == "water" else from_smiles(name, species.smiles)

@@ -10,7 +10,7 @@ from gpip.config.systems import Sampling, System
 from gpip.core.errors import InputError
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
 from gpip.systems.build import build_system
-from gpip.systems.molecules import molecule_of
+from gpip.systems.molecules import from_smiles, molecule_of
 from gpip.systems.packing import closest_contact, pack_box
 
 
@@ -45,6 +45,15 @@ def test_water_has_the_geometry_of_tip3p():
     angle = np.degrees(np.arccos(first @ second / 0.9572**2))
     np.testing.assert_allclose(angle, 104.52, rtol=1e-12)
     assert (oxygen == 0).all()
+
+
+def test_molecule_from_smiles_has_its_hydrogens_bonds_and_a_reasonable_shape():
+    ethanol = from_smiles("ethanol", "CCO")
+    assert sorted(ethanol.elements) == ["C"] * 2 + ["H"] * 6 + ["O"]
+    lengths = [np.linalg.norm(ethanol.positions[i] - ethanol.positions[j]) for i, j in ethanol.bonds]
+    assert len(lengths) == 8
+    assert 0.9 < min(lengths) < max(lengths) < 1.6
+    np.testing.assert_allclose(ethanol.mass_amu, 46.07, atol=0.01)
 
 
 def test_box_has_the_wanted_density_and_contents(built):
