@@ -2,10 +2,13 @@
 
 import csv
 import json
+import os
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from synthetic_water import LENGTH, SPECIES, water, write_run
 
 from gpip.core.errors import InputError
 from gpip.metrics.files import read_ml_md
@@ -20,58 +23,6 @@ SETTINGS = {
     "msd_fit_ps": None,
     "diffusing_element": "O",
 }
-LENGTH = 12.42
-SPECIES = np.tile([8, 1, 1], 64).astype(np.uint8)
-
-
-def water(n_frames, seed, hop=0.02):
-    """Rigid waters on a grid that rattle and wander, [n_frames, 192, 3]."""
-    generator = np.random.default_rng(seed)
-    grid = np.stack(np.meshgrid(*[np.arange(4)] * 3), axis=-1).reshape(-1, 3) * LENGTH / 4
-    centres = grid + np.cumsum(generator.normal(0, hop, (n_frames, 64, 3)), axis=0)
-    directions = generator.normal(size=(64, 2, 3))
-    legs = 0.97 * directions / np.linalg.norm(directions, axis=2, keepdims=True)
-    atoms = np.concatenate([np.zeros((64, 1, 3)), legs], axis=1)
-    rattle = generator.normal(0, 0.03, (n_frames, 64, 3, 3))
-    return (centres[:, :, None] + atoms + rattle).reshape(n_frames, 192, 3)
-
-
-def write_run(path, positions, step_fs=10.0, came_apart=None, cell=None, unit="angstrom"):
-    """An ML-MD file of [n_frames, n_replicas, n_atoms, 3]; came_apart: {replica: first broken frame}."""
-    n_frames, n_replicas, n_atoms = positions.shape[:3]
-    generator = np.random.default_rng(0)
-    positions = positions.astype(np.float32)
-    scalars = {
-        "potential_energy": -900 + generator.normal(0, 0.3, (n_frames, n_replicas)),
-        "kinetic_energy": 7.4 + generator.normal(0, 0.3, (n_frames, n_replicas)),
-        "temperature": 300 + generator.normal(0, 15, (n_frames, n_replicas)),
-    }
-    ends = np.full(n_replicas, np.nan)
-    reasons = [""] * n_replicas
-    for replica, frame in (came_apart or {}).items():
-        positions[frame:, replica] = np.nan
-        for values in scalars.values():
-            values[frame:, replica] = np.nan
-        ends[replica], reasons[replica] = (frame + 0.5) * step_fs, "force above 100 eV/Å"
-    box = LENGTH * np.eye(3) if cell is None else cell
-    with h5py.File(path, "w") as file:
-        file.attrs.update(schema="gpip-ml-md", schema_version=1, timestep_fs=1.0, target_temperature_kelvin=300.0)
-        file.attrs["provenance"] = "{}"
-        arrays = {
-            "species": (SPECIES[:n_atoms], "1"),
-            "cell": (np.tile(box, (n_replicas, 1, 1)), "angstrom"),
-            "time_fs": (step_fs * np.arange(n_frames), "fs"),
-            "positions": (positions, unit),
-            "potential_energy": (scalars["potential_energy"], "eV"),
-            "kinetic_energy": (scalars["kinetic_energy"], "eV"),
-            "temperature": (scalars["temperature"], "K"),
-            "came_apart_fs": (ends, "fs"),
-            "start_frame": (np.arange(n_replicas), "1"),
-        }
-        for name, (values, its_unit) in arrays.items():
-            file.create_dataset(name, data=values).attrs["unit"] = its_unit
-        file.create_dataset("came_apart_reason", data=reasons, dtype=h5py.string_dtype())
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +158,25 @@ def test_bad_input_is_named(tmp_path, replicas, reference):
     (tmp_path / "cut.h5").write_bytes(good.read_bytes()[:500])
     with pytest.raises(InputError, match="truncated"):
         read_ml_md(tmp_path / "cut.h5")
+
+
+def test_two_parts_of_one_published_trajectory_differ_by_no_more_than_noise(tmp_path):
+    data = os.environ.get("GPIP_DATA")
+    if not data:
+        pytest.skip("GPIP_DATA is not set: no published water trajectory to read")
+    folder = Path(data) / "water_pbe0ts"
+    positions = np.load(folder / "set.000/coord.npy").reshape(-1, 192, 3)
+    cell = np.load(folder / "set.000/box.npy").reshape(-1, 3, 3)[0]
+    species = np.where(np.loadtxt(folder / "type.raw", dtype=int) == 0, 8, 1)
+    path = write_run(
+        tmp_path / "run.h5",
+        np.stack([positions[:80], positions[100:180]], axis=1) % cell[0, 0],
+        cell=cell,
+        species=species,
+    )
+    reference = Reference(species, positions[200:], cell, description="the last third")
+    entries, _ = ml_md_metrics(path, reference, SETTINGS)
+    for pair in ("O-O", "H-O", "H-H"):
+        error = entries[f"rdf_error_intermolecular_mean_{pair}"]["value"]
+        assert 0.5 < error / entries[f"rdf_error_intermolecular_noise_{pair}"]["value"] < 1.5
+    assert entries["stability_published"]["censored"] == 2

@@ -1,0 +1,174 @@
+"""The report: one page that needs no other file, with every table and figure beside it."""
+
+import base64
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from gpip.core.files import read_json, replacing, write_text
+from gpip.core.provenance import provenance
+from gpip.report import figures, md_figures
+from gpip.report.inputs import Run, RunFiles, group_by, read_csv
+from gpip.report.rounding import mean_and_spread, plus_minus
+from gpip.report.style import styled
+from gpip.report.tables import all_tables, read_metrics, run_errors, write_tables
+from gpip.report.wording import CAPTIONS, caveats, findings, incidents, metric_cell, metric_name, what_was_run
+
+ERROR_COLUMNS = {
+    "force_mae_mev_per_angstrom": "force MAE (meV/Å)",
+    "force_rmse_mev_per_angstrom": "force RMSE (meV/Å)",
+    "energy_mae_mev_per_atom": "energy MAE (meV/atom)",
+    "energy_rmse_mev_per_atom": "energy RMSE (meV/atom)",
+}
+
+
+def build_report(project: Any, inputs: dict[str, Any] | RunFiles, folder: str | Path) -> Path:
+    """Write index.html, one CSV per table and one PNG per figure into `folder`; returns the path of the page.
+
+    Args:
+        project: the settings, as a mapping or an object with `model_dump`.
+        inputs: file paths by stage, see `RunFiles`.
+
+    Raises:
+        InputError: a run lacks a key, or a file of a run is missing.
+    """
+    if hasattr(project, "model_dump"):
+        project = project.model_dump(mode="json", exclude_unset=True)
+    files, folder = RunFiles.from_json(inputs), Path(folder)
+    tables = all_tables(files, project)
+    write_tables(tables, folder)
+    shutil.rmtree(folder / "figures", ignore_errors=True)
+    gain = tables.get("gain")
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("page.html.jinja").render(
+        title="Pre-trained potentials: report",
+        today=date.today().isoformat(),
+        what_was_run=what_was_run(project, files),
+        findings=[] if gain is None else findings(gain),
+        gain=[] if gain is None else gain.to_dict("records"),
+        error_columns=ERROR_COLUMNS,
+        errors=error_rows(files.fine_tuning),
+        caveats=caveats(project, files),
+        incidents=incidents(files, tables.get("labels")),
+        tables=tables,
+        ml_md=[ml_md_grid(name, runs) for (name,), runs in group_by(files.ml_md, "experiment").items()],
+        figures=all_figures(files, folder / "figures"),
+        total_seconds=sum(float(seconds) for seconds in tables["cost"]["wall_seconds"])
+        if "cost" in tables
+        else 0,
+        versions=provenance("report", {}, project.get("seed")),
+        sources=stage_provenance(files),
+        config=yaml.safe_dump(project, sort_keys=False, allow_unicode=True),
+    )
+    write_text(folder / "index.html", page)
+    return folder / "index.html"
+
+
+def error_rows(runs: list[Run]) -> list[dict[str, Any]]:
+    """Test errors of each arm: mean and standard deviation over seeds."""
+    rows = []
+    for key, members in group_by(runs, "experiment", "backbone", "n_train", "arm").items():
+        errors = [run_errors(run) for run in members]
+        test = {name: [one["test"][name] for one in errors] for name in ERROR_COLUMNS}
+        start = [one["step_0"]["force_mae_mev_per_angstrom"] for one in errors]
+        rows.append(
+            dict(zip(("experiment", "backbone", "n_train", "arm"), key, strict=True))
+            | {"n_seeds": len(members), "n_steps": errors[0]["n_steps"]}
+            | {"cells": [plus_minus(*mean_and_spread(values)) for values in test.values()]}
+            | {"step_0": plus_minus(*mean_and_spread(start))}
+        )
+    return rows
+
+
+def ml_md_grid(experiment: str, runs: list[Run]) -> dict[str, Any]:
+    """Metrics in rows, runs in columns, and the notes of all cells below."""
+    entries = [read_metrics(run) for run in runs]
+    names = list(dict.fromkeys(name for one in entries for name in one))
+    units = {name: one[name]["unit"] for one in entries for name in one}
+    notes: dict[str, list[str]] = {}
+    for name in names:
+        for one in entries:
+            note = one.get(name, {}).get("note")
+            if (
+                note
+                and one[name]["value"] is not None
+                and note not in notes.setdefault(metric_name(name), [])
+            ):
+                notes[metric_name(name)].append(note)
+    return {
+        "experiment": experiment,
+        "runs": runs,
+        "several_seeds": len({run["seed"] for run in runs}) > 1,
+        "rows": [
+            {
+                "name": metric_name(name),
+                "unit": "" if units[name] == "1" else units[name],
+                "cells": [metric_cell(one.get(name)) for one in entries],
+            }
+            for name in names
+        ],
+        "notes": {name: lines for name, lines in notes.items() if lines},
+    }
+
+
+def all_figures(files: RunFiles, folder: Path) -> dict[str, list[dict[str, str]]]:
+    """Every figure by section: caption, and the picture as a data URI."""
+    made: dict[str, list[dict[str, str]]] = {
+        section: [] for section in ("classical", "pretraining", "fine_tuning", "ml_md")
+    }
+
+    def add(section: str, kind: str, subject: str, figure: Figure, **words: Any) -> None:
+        name = f"{kind}_{subject}" if subject else kind
+        caption = CAPTIONS[kind].format(subject=subject, **words)
+        made[section].append(
+            {"name": name, "caption": caption, "data": _saved(figure, folder / f"{name}.png")}
+        )
+
+    with styled():
+        for (system,), runs in group_by(files.classical, "system").items():
+            add("classical", "classical", system, md_figures.classical_traces(runs))
+        if files.pretraining:
+            add("pretraining", "pretraining_losses", "", figures.pretraining_losses(files.pretraining))
+        for (experiment,), runs in group_by(files.fine_tuning, "experiment").items():
+            sizes = sorted({run["n_train"] for run in runs})
+            add(
+                "fine_tuning", "learning_curves", experiment, figures.learning_curves(runs), n_train=sizes[-1]
+            )
+            if len(sizes) > 1:
+                add("fine_tuning", "data_efficiency", experiment, figures.data_efficiency(runs))
+            add("fine_tuning", "parity", experiment, figures.parity(runs), n_train=sizes[-1])
+        for (experiment,), runs in group_by(files.ml_md, "experiment").items():
+            reference = read_json(Path(runs[0]["metrics"]) / "metrics.json").get("reference", "the reference")
+            add("ml_md", "ml_md_traces", experiment, md_figures.ml_md_traces(runs))
+            measured = [run for run in runs if len(read_csv(Path(run["metrics"]) / "rdf.csv"))]
+            if measured:
+                add("ml_md", "rdf", experiment, md_figures.rdf_overlay(measured), reference=reference)
+                add("ml_md", "msd", experiment, md_figures.msd_curves(measured), reference=reference)
+    return made
+
+
+def stage_provenance(files: RunFiles) -> list[dict[str, Any]]:
+    """One line for each ML-driven run's metrics: stage version, package versions and input digests."""
+    lines = []
+    for run in files.ml_md:
+        record = read_json(Path(run["metrics"]) / "metrics.json").get("provenance")
+        if record:
+            lines.append({"folder": str(run["metrics"]), "record": record})
+    return lines
+
+
+def _saved(figure: Figure, path: Path) -> str:
+    with replacing(path) as partial:
+        figure.savefig(partial, metadata={"Software": None})
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

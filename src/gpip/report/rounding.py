@@ -1,0 +1,36 @@
+"""Numbers as text: rounded to their uncertainty, and words where there is none."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def no_number(reason: str) -> str:
+    """What a table shows in place of a number."""
+    return f"– ({reason})"
+
+
+def rounded(value: float, uncertainty: float | None = None) -> str:
+    """A number to the second digit of its uncertainty; to four digits without one."""
+    if uncertainty is not None and uncertainty > 0 and math.isfinite(uncertainty):
+        decimals = 1 - math.floor(math.log10(uncertainty))
+        # 0.0996 rounds to 0.100: three digits where two are meant.
+        decimals = 1 - math.floor(math.log10(round(uncertainty, decimals)))
+        return f"{round(value, decimals):.{max(decimals, 0)}f}"
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = 3 - math.floor(math.log10(abs(value)))
+    return f"{round(value, decimals):.{max(decimals, 0)}f}" if abs(value) > 1e-3 else f"{value:.4g}"
+
+
+def plus_minus(value: float, uncertainty: float | None) -> str:
+    """Such as "12.3 ± 1.1"; the number alone where the uncertainty is unknown or zero."""
+    if uncertainty is None or not uncertainty > 0:
+        return rounded(value)
+    return f"{rounded(value, uncertainty)} ± {rounded(uncertainty, uncertainty)}"
+
+
+def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and standard deviation; None for the spread of a single value."""
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None

@@ -1,0 +1,279 @@
+"""Tables over all runs. No cell is blank: where there is no number stands a dash and the reason."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pandas as pd
+
+from gpip.core.errors import InputError
+from gpip.core.files import read_json, replacing
+from gpip.report.inputs import Run, RunFiles, group_by, read_csv
+from gpip.report.rounding import mean_and_spread, no_number, rounded
+
+SCRATCH = "scratch"
+GAIN_METRICS = ("force_mae_mev_per_angstrom", "energy_mae_mev_per_atom")
+ERROR_NAMES = (
+    "energy_mae_mev_per_atom",
+    "energy_rmse_mev_per_atom",
+    "force_mae_mev_per_angstrom",
+    "force_rmse_mev_per_angstrom",
+)
+NOT_LOSSES = ("step", "frames_seen", "learning_rate")
+
+
+def all_tables(files: RunFiles, project: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    """Every table of the report by name; a stage without runs has none."""
+    tables = {
+        "errors": errors_table(files.fine_tuning),
+        "gain": gain_table(files.fine_tuning, project),
+        "transfers": transfers_table(files.fine_tuning),
+        "ml_md": ml_md_table(files.ml_md),
+        "pretraining": pretraining_table(files.pretraining),
+        "labels": labels_table(files.labels),
+        "cost": cost_table(files.benchmarks),
+    }
+    return {name: table for name, table in tables.items() if len(table)}
+
+
+def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
+    """One CSV each."""
+    for name, table in tables.items():
+        assert not table.isna().to_numpy().any(), f"blank cell in {name}"
+        with replacing(folder / f"{name}.csv") as partial:
+            table.to_csv(partial, index=False)
+
+
+def run_errors(run: Run) -> dict[str, Any]:
+    """What errors.json of a fine-tuning run holds."""
+    path = Path(run["folder"]) / "errors.json"
+    if not path.is_file():
+        raise InputError(f"{path} is missing: run the fine-tuning that makes it")
+    return read_json(path)
+
+
+def errors_table(runs: list[Run]) -> pd.DataFrame:
+    """Test errors of every fine-tuned network, and its validation error before the first step."""
+    rows = []
+    for run in runs:
+        errors = run_errors(run)
+        history = read_csv(Path(run["folder"]) / "history.csv")
+        rows.append(
+            _key(run)
+            | {f"test_{name}": _number(errors["test"].get(name)) for name in ERROR_NAMES}
+            | {f"step_0_{name}": _number(errors["step_0"].get(name)) for name in GAIN_METRICS}
+            | {
+                name: errors.get(name, no_number("not recorded"))
+                for name in ("n_steps", "best_step", "n_parameters")
+            }
+            | {"frames_seen": int(history["frames_seen"].iloc[-1])}
+        )
+    return pd.DataFrame(rows)
+
+
+def baselines_of(arm: str, arms: list[str], initialisations: Any) -> list[str]:
+    """Arms from scratch that a pre-trained arm is measured against; none for an arm from scratch.
+
+    `initialisations` as in config.yaml; without it the arm called "scratch" is the baseline.
+    """
+    if not isinstance(initialisations, dict):
+        return [SCRATCH] if arm != SCRATCH and SCRATCH in arms else []
+    recipe = (initialisations.get(arm) or {}).get("recipe")
+    if not recipe:
+        return []
+    others = {name: initialisations.get(name) or {} for name in arms}
+    return [
+        name
+        for name, other in others.items()
+        if not other.get("recipe") and other.get("equal_compute_to") in (None, recipe)
+    ]
+
+
+def gain_table(runs: list[Run], project: dict[str, Any]) -> pd.DataFrame:
+    """Pre-trained against scratch: means over seeds, and the ratio of each two runs of one seed."""
+    rows = []
+    for (experiment, backbone, n_train), group in group_by(runs, "experiment", "backbone", "n_train").items():
+        arms = {arm: members for (arm,), members in group_by(group, "arm").items()}
+        initialisations = project.get("experiments", {}).get(experiment, {}).get("initialisations")
+        for arm in arms:
+            for baseline in baselines_of(arm, list(arms), initialisations):
+                for metric in GAIN_METRICS:
+                    key = {
+                        "experiment": experiment,
+                        "backbone": backbone,
+                        "n_train": n_train,
+                        "initialisation": arm,
+                        "baseline": baseline,
+                        "metric": f"test_{metric}",
+                    }
+                    rows.append(key | _gain(arms[arm], arms[baseline], metric))
+    return pd.DataFrame(rows)
+
+
+def _gain(runs: list[Run], baseline: list[Run], metric: str) -> dict[str, Any]:
+    ours, theirs = (
+        {run["seed"]: run_errors(run)["test"][metric] for run in group} for group in (runs, baseline)
+    )
+    seeds = [seed for seed in ours if seed in theirs]
+    ratios = [ours[seed] / theirs[seed] for seed in seeds]
+    row: dict[str, Any] = {}
+    for name, values in (
+        ("baseline", list(theirs.values())),
+        ("pretrained", list(ours.values())),
+        ("ratio", ratios),
+    ):
+        if not values:
+            row |= {
+                f"{name}_mean": no_number("no seed in common"),
+                f"{name}_std": no_number("no seed in common"),
+            }
+            continue
+        mean, spread = mean_and_spread(values)
+        row[f"{name}_mean"] = rounded(mean, spread)
+        row[f"{name}_std"] = no_number("one seed") if spread is None else rounded(spread, spread)
+    return row | {
+        "n_seed_pairs": len(seeds),
+        "n_improving": sum(ratio < 1 for ratio in ratios),
+        "ratios": " ".join(f"{ratio:.3f}" for ratio in ratios) or no_number("no seed in common"),
+    }
+
+
+def transfers_table(runs: list[Run]) -> pd.DataFrame:
+    """Which weights each pre-trained network took over, and its force error before the first step."""
+    rows = []
+    for run in runs:
+        errors = run_errors(run)
+        words = in_words(errors.get("transfer")) or "nothing recorded"
+        step_0 = _number(errors["step_0"].get(GAIN_METRICS[0]))
+        rows.append(_key(run) | {f"step_0_{GAIN_METRICS[0]}": step_0, "transfer": words})
+    return pd.DataFrame(rows)
+
+
+def in_words(record: Any) -> str:
+    """A nested record as one line of text; long lists as their length."""
+    if isinstance(record, dict):
+        return "; ".join(f"{key.replace('_', ' ')}: {in_words(value)}" for key, value in record.items())
+    if isinstance(record, list):
+        return f"{len(record)} entries" if len(record) > 4 else ", ".join(map(in_words, record)) or "none"
+    if isinstance(record, float):
+        return rounded(record)
+    return "" if record is None else str(record)
+
+
+def read_metrics(run: Run) -> dict[str, dict[str, Any]]:
+    """The entries of metrics.json that are measured numbers, or say why there is none."""
+    path = Path(run["metrics"]) / "metrics.json"
+    if not path.is_file():
+        raise InputError(f"{path} is missing: run the metrics that make it")
+    return {name: one for name, one in read_json(path).items() if isinstance(one, dict) and "value" in one}
+
+
+def ml_md_table(runs: list[Run]) -> pd.DataFrame:
+    """Every metric of every ML-driven run, one row each."""
+    rows = []
+    for run in runs:
+        for name, entry in read_metrics(run).items():
+            value, spread = entry["value"], entry["uncertainty"]
+            reason = entry.get("uncertainty_is") or entry.get("note") or "not recorded"
+            rows.append(
+                _key(run)
+                | {
+                    "metric": name,
+                    "value": no_number(entry["note"]) if value is None else rounded(value, spread),
+                    "uncertainty": no_number(reason) if spread is None else rounded(spread, spread),
+                    "unit": entry["unit"],
+                    "n": entry["n"],
+                    "uncertainty_is": reason,
+                    "note": entry.get("note") or "–",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def pretraining_table(runs: list[Run]) -> pd.DataFrame:
+    """Losses of each task at the start and the end of pre-training: means of the first and last tenth."""
+    rows = []
+    for run in runs:
+        losses = read_csv(Path(run["folder"]) / "losses.csv")
+        tenth = max(1, len(losses) // 10)
+        for task in loss_columns(losses):
+            norm = losses.get(f"gradient_norm_{task}" if task != "total" else "gradient_norm")
+            measured = norm is not None and norm.iloc[-tenth:].notna().any()
+            rows.append(
+                {
+                    "set": run["set"],
+                    "backbone": run["backbone"],
+                    "recipe": run["recipe"],
+                    "n_steps": int(losses["step"].iloc[-1]),
+                    "frames_seen": int(losses["frames_seen"].iloc[-1]),
+                    "task": task,
+                    "loss_start": _number(losses[task].iloc[:tenth].mean()),
+                    "loss_end": _number(losses[task].iloc[-tenth:].mean()),
+                    "gradient_norm_end": _number(norm.iloc[-tenth:].mean())
+                    if measured
+                    else no_number("not recorded"),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def loss_columns(losses: pd.DataFrame) -> list[str]:
+    """`total` and the tasks that were on."""
+    names = [name for name in losses if name not in NOT_LOSSES and not name.startswith("gradient_norm")]
+    return [name for name in names if losses[name].notna().any()]
+
+
+def labels_table(runs: list[Run]) -> pd.DataFrame:
+    """How many frames were labelled and how many left out, and why."""
+    rows = []
+    for run in runs:
+        with h5py.File(run["file"]) as file:
+            n_frames = sum(len(group["positions"]) for group in file["systems"].values())
+        rejected = read_csv(run["rejected"])
+        reasons = rejected["reason"].astype(str).value_counts() if "reason" in rejected else {}
+        words = "; ".join(f"{reason} ({n})" for reason, n in reasons.items())
+        row = {"labels": run["name"], "n_frames": n_frames, "n_rejected": len(rejected)}
+        rows.append(
+            row | {"reasons": words or ("none rejected" if rejected.empty else "see the table of the run")}
+        )
+    return pd.DataFrame(rows)
+
+
+def cost_table(benchmarks: list[str]) -> pd.DataFrame:
+    """Wall time and memory of each rule, over its jobs, in the order given."""
+    measured: dict[str, list[pd.DataFrame]] = {}
+    for path in benchmarks:
+        measured.setdefault(rule_of(path), []).append(pd.read_csv(path, sep="\t"))
+    rows = []
+    for rule, parts in measured.items():
+        jobs = pd.concat(parts, ignore_index=True)
+        seconds = pd.to_numeric(jobs["s"], errors="coerce")
+        memory = (
+            pd.to_numeric(jobs["max_rss"], errors="coerce") if "max_rss" in jobs else pd.Series(dtype=float)
+        )
+        too_short = no_number("jobs too short to measure")
+        rows.append(
+            {
+                "rule": rule,
+                "n_jobs": len(jobs),
+                "wall_seconds": f"{seconds.sum():.1f}",
+                "longest_job_seconds": f"{seconds.max():.1f}",
+                "max_memory_mb": f"{memory.max():.0f}" if memory.notna().any() else too_short,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def rule_of(path: str | Path) -> str:
+    """The rule that a benchmark file is of: what follows `benchmarks` in its path."""
+    parts = Path(path).with_suffix("").parts
+    return parts[parts.index("benchmarks") + 1] if "benchmarks" in parts[:-1] else parts[-1]
+
+
+def _key(run: Run) -> dict[str, Any]:
+    names = {"experiment": "experiment", "backbone": "backbone", "initialisation": "arm"}
+    return {name: run[key] for name, key in names.items()} | {key: run[key] for key in ("n_train", "seed")}
+
+
+def _number(value: Any) -> str:
+    return no_number("not recorded") if value is None or pd.isna(value) else rounded(float(value))
