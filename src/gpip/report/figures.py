@@ -37,9 +37,7 @@ def pretraining_losses(runs: list[Run]) -> Figure:
             kept = losses[["step", task]].dropna()
             smooth = kept[task].rolling(max(1, len(kept) // 20), min_periods=1).mean()
             axis.plot(kept["step"], kept[task], color=look[name].color, alpha=0.2, linewidth=0.7)
-            axis.plot(
-                kept["step"], smooth, color=look[name].color, linestyle=look[name].linestyle, label=name
-            )
+            axis.plot(kept["step"], smooth, color=look[name].color, linestyle=look[name].linestyle, label=name)
         axis.set(title=task, xlabel="step")
         _log_if_wide(axis)
     for axis in axes.flat[len(tasks) :]:
@@ -80,9 +78,7 @@ def data_efficiency(runs: list[Run]) -> Figure:
     for axis, ((backbone,), members) in zip(axes[0], by_backbone.items(), strict=True):
         for (arm,), group in group_by(members, "arm").items():
             sizes = sorted({run["n_train"] for run in group})
-            errors = [
-                [run_errors(run)["test"][FORCE_MAE] for run in group if run["n_train"] == n] for n in sizes
-            ]
+            errors = [[run_errors(run)["test"][FORCE_MAE] for run in group if run["n_train"] == n] for n in sizes]
             for n, values in zip(sizes, errors, strict=True):
                 axis.plot([n] * len(values), values, "o", color=look[arm].color, markersize=3, alpha=0.6)
             means = [np.mean(values) for values in errors]

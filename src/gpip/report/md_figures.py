@@ -29,9 +29,7 @@ def classical_traces(runs: list[Run]) -> Figure:
     axes[0, 1].set(xlabel="time (ps)", ylabel="potential energy (eV)")
     handles, labels = axes[0, 1].get_legend_handles_labels()
     # Top to bottom as the lines lie.
-    figure.legend(
-        handles[::-1], labels[::-1], loc="outside right center", handlelength=1.2, title="thermostat"
-    )
+    figure.legend(handles[::-1], labels[::-1], loc="outside right center", handlelength=1.2, title="thermostat")
     return figure
 
 
@@ -114,12 +112,8 @@ def msd_curves(runs: list[Run]) -> Figure:
             shown = max(shown, of_run["lag_ps"].max() if len(of_run) else 0.0)
             colour, dashes = look[run["arm"]]
             if index == 0 and len(of_reference):
-                axis.plot(
-                    of_reference["lag_ps"], of_reference["msd_angstrom2"], **REFERENCE, label="reference"
-                )
-            axis.plot(
-                of_run["lag_ps"], of_run["msd_angstrom2"], color=colour, linestyle=dashes, label=run["arm"]
-            )
+                axis.plot(of_reference["lag_ps"], of_reference["msd_angstrom2"], **REFERENCE, label="reference")
+            axis.plot(of_run["lag_ps"], of_run["msd_angstrom2"], color=colour, linestyle=dashes, label=run["arm"])
             floor = of_run["msd_angstrom2"] * 0.3
             axis.fill_between(
                 of_run["lag_ps"],

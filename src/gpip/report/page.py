@@ -64,9 +64,7 @@ def build_report(project: Any, inputs: dict[str, Any] | RunFiles, folder: str | 
         tables=tables,
         ml_md=[ml_md_grid(name, runs) for (name,), runs in group_by(files.ml_md, "experiment").items()],
         figures=all_figures(files, folder / "figures"),
-        total_seconds=sum(float(seconds) for seconds in tables["cost"]["wall_seconds"])
-        if "cost" in tables
-        else 0,
+        total_seconds=sum(float(seconds) for seconds in tables["cost"]["wall_seconds"]) if "cost" in tables else 0,
         versions=provenance("report", {}, project.get("seed")),
         sources=stage_provenance(files),
         config=yaml.safe_dump(project, sort_keys=False, allow_unicode=True),
@@ -100,11 +98,7 @@ def ml_md_grid(experiment: str, runs: list[Run]) -> dict[str, Any]:
     for name in names:
         for one in entries:
             note = one.get(name, {}).get("note")
-            if (
-                note
-                and one[name]["value"] is not None
-                and note not in notes.setdefault(metric_name(name), [])
-            ):
+            if note and one[name]["value"] is not None and note not in notes.setdefault(metric_name(name), []):
                 notes[metric_name(name)].append(note)
     return {
         "experiment": experiment,
@@ -131,9 +125,7 @@ def all_figures(files: RunFiles, folder: Path) -> dict[str, list[dict[str, str]]
     def add(section: str, kind: str, subject: str, figure: Figure, **words: Any) -> None:
         name = f"{kind}_{subject}" if subject else kind
         caption = CAPTIONS[kind].format(subject=subject, **words)
-        made[section].append(
-            {"name": name, "caption": caption, "data": _saved(figure, folder / f"{name}.png")}
-        )
+        made[section].append({"name": name, "caption": caption, "data": _saved(figure, folder / f"{name}.png")})
 
     with styled():
         for (system,), runs in group_by(files.classical, "system").items():
@@ -142,9 +134,7 @@ def all_figures(files: RunFiles, folder: Path) -> dict[str, list[dict[str, str]]
             add("pretraining", "pretraining_losses", "", figures.pretraining_losses(files.pretraining))
         for (experiment,), runs in group_by(files.fine_tuning, "experiment").items():
             sizes = sorted({run["n_train"] for run in runs})
-            add(
-                "fine_tuning", "learning_curves", experiment, figures.learning_curves(runs), n_train=sizes[-1]
-            )
+            add("fine_tuning", "learning_curves", experiment, figures.learning_curves(runs), n_train=sizes[-1])
             if len(sizes) > 1:
                 add("fine_tuning", "data_efficiency", experiment, figures.data_efficiency(runs))
             add("fine_tuning", "parity", experiment, figures.parity(runs), n_train=sizes[-1])

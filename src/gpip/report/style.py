@@ -38,10 +38,7 @@ class Look(NamedTuple):
 
 def looks(names: Sequence[str]) -> dict[str, Look]:
     """A colour and a dash pattern for each name, the same in every figure."""
-    return {
-        name: Look(COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)])
-        for index, name in enumerate(names)
-    }
+    return {name: Look(COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)]) for index, name in enumerate(names)}
 
 
 @contextmanager
@@ -67,6 +64,4 @@ def legend_above(figure: Figure, axes: Sequence[Axes]) -> None:
             handles.setdefault(label, handle)
     if handles:
         n_columns = max(1, min(len(handles), int(figure.get_figwidth() / 1.7)))
-        figure.legend(
-            handles.values(), handles.keys(), loc="outside upper center", ncols=n_columns, handlelength=2.6
-        )
+        figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=n_columns, handlelength=2.6)

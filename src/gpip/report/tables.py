@@ -62,10 +62,7 @@ def errors_table(runs: list[Run]) -> pd.DataFrame:
             _key(run)
             | {f"test_{name}": _number(errors["test"].get(name)) for name in ERROR_NAMES}
             | {f"step_0_{name}": _number(errors["step_0"].get(name)) for name in GAIN_METRICS}
-            | {
-                name: errors.get(name, no_number("not recorded"))
-                for name in ("n_steps", "best_step", "n_parameters")
-            }
+            | {name: errors.get(name, no_number("not recorded")) for name in ("n_steps", "best_step", "n_parameters")}
             | {"frames_seen": int(history["frames_seen"].iloc[-1])}
         )
     return pd.DataFrame(rows)
@@ -111,9 +108,7 @@ def gain_table(runs: list[Run], project: dict[str, Any]) -> pd.DataFrame:
 
 
 def _gain(runs: list[Run], baseline: list[Run], metric: str) -> dict[str, Any]:
-    ours, theirs = (
-        {run["seed"]: run_errors(run)["test"][metric] for run in group} for group in (runs, baseline)
-    )
+    ours, theirs = ({run["seed"]: run_errors(run)["test"][metric] for run in group} for group in (runs, baseline))
     seeds = [seed for seed in ours if seed in theirs]
     ratios = [ours[seed] / theirs[seed] for seed in seeds]
     row: dict[str, Any] = {}
@@ -209,9 +204,7 @@ def pretraining_table(runs: list[Run]) -> pd.DataFrame:
                     "task": task,
                     "loss_start": _number(losses[task].iloc[:tenth].mean()),
                     "loss_end": _number(losses[task].iloc[-tenth:].mean()),
-                    "gradient_norm_end": _number(norm.iloc[-tenth:].mean())
-                    if measured
-                    else no_number("not recorded"),
+                    "gradient_norm_end": _number(norm.iloc[-tenth:].mean()) if measured else no_number("not recorded"),
                 }
             )
     return pd.DataFrame(rows)
@@ -233,9 +226,7 @@ def labels_table(runs: list[Run]) -> pd.DataFrame:
         reasons = rejected["reason"].astype(str).value_counts() if "reason" in rejected else {}
         words = "; ".join(f"{reason} ({n})" for reason, n in reasons.items())
         row = {"labels": run["name"], "n_frames": n_frames, "n_rejected": len(rejected)}
-        rows.append(
-            row | {"reasons": words or ("none rejected" if rejected.empty else "see the table of the run")}
-        )
+        rows.append(row | {"reasons": words or ("none rejected" if rejected.empty else "see the table of the run")})
     return pd.DataFrame(rows)
 
 
@@ -248,9 +239,7 @@ def cost_table(benchmarks: list[str]) -> pd.DataFrame:
     for rule, parts in measured.items():
         jobs = pd.concat(parts, ignore_index=True)
         seconds = pd.to_numeric(jobs["s"], errors="coerce")
-        memory = (
-            pd.to_numeric(jobs["max_rss"], errors="coerce") if "max_rss" in jobs else pd.Series(dtype=float)
-        )
+        memory = pd.to_numeric(jobs["max_rss"], errors="coerce") if "max_rss" in jobs else pd.Series(dtype=float)
         too_short = no_number("jobs too short to measure")
         rows.append(
             {

@@ -105,9 +105,7 @@ def findings(gain: pd.DataFrame) -> list[str]:
     sentences = []
     for row in gain[gain["metric"] == "test_force_mae_mev_per_angstrom"].to_dict("records"):
         if not row["n_seed_pairs"]:
-            sentences.append(
-                f"{row['backbone']}, {row['initialisation']}: no seed in common with {row['baseline']}."
-            )
+            sentences.append(f"{row['backbone']}, {row['initialisation']}: no seed in common with {row['baseline']}.")
             continue
         ratio = float(row["ratio_mean"])
         verb = "lowers" if ratio < 1 else "raises"

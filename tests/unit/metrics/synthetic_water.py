@@ -38,9 +38,7 @@ def write_run(path, positions, step_fs=10.0, came_apart=None, cell=None, unit="a
         ends[replica], reasons[replica] = (frame + 0.5) * step_fs, "force above 100 eV/Å"
     box = LENGTH * np.eye(3) if cell is None else cell
     with h5py.File(path, "w") as file:
-        file.attrs.update(
-            schema="gpip-ml-md", schema_version=1, timestep_fs=1.0, target_temperature_kelvin=300.0
-        )
+        file.attrs.update(schema="gpip-ml-md", schema_version=1, timestep_fs=1.0, target_temperature_kelvin=300.0)
         file.attrs["provenance"] = "{}"
         arrays = {
             "species": (species[:n_atoms].astype(np.uint8), "1"),
