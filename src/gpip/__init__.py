@@ -1,5 +1,3 @@
 """Pre-trained machine-learned interatomic potentials for molecules and liquid electrolytes."""
 
-from importlib.metadata import version
-
-__version__ = version("gpip")
+__version__ = "0.1.0"

@@ -9,6 +9,8 @@ rule run_classical_md:
         "results/logs/run_classical_md/{system}/{temperature}K.log",
     benchmark:
         "results/benchmarks/run_classical_md/{system}/{temperature}K.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     threads: 1
     params:
         settings=lambda w: dump(project.systems[w.system].sampling),

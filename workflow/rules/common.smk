@@ -1,5 +1,6 @@
 # The checked configuration, what each name may be, and the files that follow from it.
 import re
+from pathlib import Path
 
 from gpip.config import project_from
 from gpip.core.errors import InputError
@@ -9,8 +10,13 @@ from gpip.config.systems import temperature_label
 from gpip.labelling.available import check_labels
 from snakemake.exceptions import WorkflowError
 
+SOURCE = Path(workflow.basedir) / "src"
 # glibc gives memory back after each training step and faults it in again: keeping it halves the time of a step.
-shell.prefix("export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456; ")
+# PYTHONPATH is for environments that Snakemake makes by conda, into which gpip itself is not installed.
+shell.prefix(
+    f"export PYTHONPATH='{SOURCE}':$PYTHONPATH; "
+    "export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456; "
+)
 
 try:
     project = project_from(config)

@@ -14,6 +14,8 @@ rule make_dataset:
         "results/logs/make_dataset/{set}.log",
     benchmark:
         "results/benchmarks/make_dataset/{set}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     params:
         runs=lambda w: [
             {"system": system, "temperature_kelvin": float(temperature)} for system, temperature in runs_of_set(w)

@@ -22,6 +22,8 @@ rule split_labels:
         "results/logs/split_labels/{experiment}/n{n_train}/seed{seed}.log",
     benchmark:
         "results/benchmarks/split_labels/{experiment}/n{n_train}/seed{seed}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     params:
         settings=lambda w: dump(project.experiments[w.experiment].split),
         # Without n_train: a smaller training set is part of a larger one, and the test frames stay the same.
@@ -46,6 +48,8 @@ rule fine_tune:
         f"results/logs/fine_tune/{RUN}.log",
     benchmark:
         f"results/benchmarks/fine_tune/{RUN}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     threads: 1
     params:
         backbone=lambda w: dump(project.backbones[w.backbone]),

@@ -14,6 +14,8 @@ rule draw_configurations:
         "results/logs/draw_configurations/{labels}.log",
     benchmark:
         "results/benchmarks/draw_configurations/{labels}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     params:
         runs=lambda w: [
             {
@@ -36,6 +38,8 @@ rule label_chunk:
         "results/logs/label_chunk/{labels}/{chunk}.log",
     benchmark:
         "results/benchmarks/label_chunk/{labels}/{chunk}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     threads: 1
     params:
         # Not the checks: they are applied when the chunks are merged.
@@ -61,6 +65,8 @@ rule merge_labels:
         "results/logs/merge_labels/{labels}.log",
     benchmark:
         "results/benchmarks/merge_labels/{labels}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     wildcard_constraints:
         labels=names(name for name, labels in project.labels.items() if labels.source != "deepmd"),
     params:
@@ -78,6 +84,8 @@ rule read_deepmd_labels:
         "results/logs/read_deepmd_labels/{labels}.log",
     benchmark:
         "results/benchmarks/read_deepmd_labels/{labels}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     wildcard_constraints:
         labels=names(name for name, labels in project.labels.items() if labels.source == "deepmd"),
     params:

@@ -28,6 +28,8 @@ rule measure_ml_md:
         f"results/logs/measure_ml_md/{RUN}.log",
     benchmark:
         f"results/benchmarks/measure_ml_md/{RUN}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     params:
         settings=lambda w: dump(project.experiments[w.experiment].metrics),
         labels=lambda w: project.experiments[w.experiment].labels,

@@ -9,6 +9,8 @@ rule run_ml_md:
         f"results/logs/run_ml_md/{RUN}.log",
     benchmark:
         f"results/benchmarks/run_ml_md/{RUN}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     threads: 1
     params:
         settings=lambda w: dump(project.experiments[w.experiment].ml_md, exclude={"n_seeds"}),

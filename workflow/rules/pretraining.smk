@@ -8,6 +8,8 @@ rule pretrain:
         "results/logs/pretrain/{set}/{backbone}/{recipe}.log",
     benchmark:
         "results/benchmarks/pretrain/{set}/{backbone}/{recipe}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     threads: 1
     params:
         backbone=lambda w: dump(project.backbones[w.backbone]),

@@ -93,6 +93,8 @@ rule build_report:
         cost=report("results/report/cost.csv", caption="../report/cost.rst", category="Tables"),
     log:
         "results/logs/build_report.log",
+    conda:
+        "../../envs/gpip.yaml"
     params:
         files=report_files(),
         project=project.model_dump(mode="json", exclude_unset=True),

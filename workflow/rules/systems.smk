@@ -7,6 +7,8 @@ rule build_system:
         "results/logs/build_system/{system}.log",
     benchmark:
         "results/benchmarks/build_system/{system}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
     params:
         settings=lambda w: dump(project.systems[w.system].box),
         seed=seed_of("build"),
