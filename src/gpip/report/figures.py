@@ -5,7 +5,8 @@ from typing import Any
 
 import h5py
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib import colormaps
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
@@ -14,6 +15,8 @@ from gpip.report.style import legend_above, looks, panels
 from gpip.report.tables import loss_columns, run_errors
 
 FORCE_MAE = "force_mae_mev_per_angstrom"
+DENSITY = ListedColormap(colormaps["viridis_r"](np.linspace(0.12, 1, 200)))
+"""Without the palest yellow, which is lost on white."""
 
 
 def arms_of(runs: list[Run]) -> list[str]:
@@ -60,9 +63,10 @@ def learning_curves(runs: list[Run]) -> Figure:
             for curve in curves if len(curves) > 1 else ():
                 axis.plot(curve["step"], curve[FORCE_MAE], color=look[arm].color, linewidth=0.6, alpha=0.5)
             steps = sorted(set.intersection(*(set(curve["step"]) for curve in curves)))
+            if not steps:
+                continue
             mean = np.mean([curve.set_index("step")[FORCE_MAE].loc[steps] for curve in curves], axis=0)
-            # Step 0, the error that the transfer alone gives, has its place on a linear axis only.
-            axis.plot(steps, mean, color=look[arm].color, linestyle=look[arm].linestyle, label=arm)
+            axis.plot(steps, mean, ".", linestyle=look[arm].linestyle, color=look[arm].color, label=arm)
         axis.set(title=backbone, xlabel="fine-tuning step", yscale="log")
         _plain_log_labels(axis)
     axes[0, 0].set_ylabel("validation force MAE (meV/Å)")
@@ -120,14 +124,14 @@ def parity(runs: list[Run]) -> Figure:
                 gridsize=70,
                 extent=box,
                 norm=LogNorm(1),
-                cmap="viridis_r",
+                cmap=DENSITY,
                 linewidths=0.1,
             )
             axis.axline((0, 0), slope=1, color="black", linewidth=0.6, linestyle=(0, (4, 3)))
             mae = 1000 * np.abs(predicted - reference).mean()
             axis.text(0.04, 0.96, f"MAE {mae:.1f} meV/Å", transform=axis.transAxes, va="top", fontsize=8)
-            axis.xaxis.set_major_locator(MaxNLocator(5))
-            axis.yaxis.set_major_locator(MaxNLocator(5))
+            axis.xaxis.set_major_locator(MaxNLocator(4, symmetric=True, prune="both"))
+            axis.yaxis.set_major_locator(MaxNLocator(4, symmetric=True, prune="both"))
     figure.supxlabel("reference force component (eV/Å)", fontsize=9)
     figure.supylabel("predicted (eV/Å)", fontsize=9)
     if image is not None:

@@ -34,7 +34,7 @@ def classical_traces(runs: list[Run]) -> Figure:
 
 
 def ml_md_traces(runs: list[Run]) -> Figure:
-    """Temperature and total energy of the ML-driven runs, a column per backbone, a line per replica."""
+    """Temperature and total energy, a column per backbone, lines replicas: running means over raw values."""
     by_backbone = group_by(runs, "backbone")
     figure, axes = panels(2, len(by_backbone), height=2.1)
     look = looks(arms_of(runs))
@@ -43,9 +43,11 @@ def ml_md_traces(runs: list[Run]) -> Figure:
             traces = read_csv(Path(run["metrics"]) / "traces.csv")
             for _, trace in traces.groupby("replica"):
                 energy = trace["total_energy_ev"] - trace["total_energy_ev"].iloc[0]
-                style = {"color": look[run["arm"]].color, "linewidth": 0.9, "alpha": 0.8, "label": run["arm"]}
-                axes[0, column].plot(trace["time_ps"], trace["temperature_kelvin"], **style)
-                axes[1, column].plot(trace["time_ps"], energy, **style)
+                colour, dashes = look[run["arm"]]
+                for axis, values in zip(axes[:, column], (trace["temperature_kelvin"], energy), strict=True):
+                    smooth = values.rolling(max(1, len(values) // 20), min_periods=1, center=True).mean()
+                    axis.plot(trace["time_ps"], values, color=colour, linewidth=0.5, alpha=0.25)
+                    axis.plot(trace["time_ps"], smooth, color=colour, linestyle=dashes, label=run["arm"])
         axes[0, column].set_title(backbone)
         axes[1, column].set_xlabel("time (ps)")
     axes[0, 0].set_ylabel("temperature (K)")

@@ -14,17 +14,14 @@ from gpip.core.files import read_json, replacing, write_text
 from gpip.core.provenance import provenance
 from gpip.report import figures, md_figures
 from gpip.report.inputs import Run, RunFiles, group_by, read_csv
+from gpip.report.names import metric_name, metric_order
 from gpip.report.rounding import mean_and_spread, plus_minus
 from gpip.report.style import styled
-from gpip.report.tables import all_tables, read_metrics, run_errors, write_tables
-from gpip.report.wording import CAPTIONS, caveats, findings, incidents, metric_cell, metric_name, what_was_run
+from gpip.report.tables import ERROR_NAMES, all_tables, in_words, read_metrics, run_errors, write_tables
+from gpip.report.wording import CAPTIONS, caveats, findings, incidents, metric_cell, what_was_run
 
-ERROR_COLUMNS = {
-    "force_mae_mev_per_angstrom": "force MAE (meV/Å)",
-    "force_rmse_mev_per_angstrom": "force RMSE (meV/Å)",
-    "energy_mae_mev_per_atom": "energy MAE (meV/atom)",
-    "energy_rmse_mev_per_atom": "energy RMSE (meV/atom)",
-}
+PIXELS_PER_INCH = 105
+"""Of figures on the page: letters are as large in a small figure as in a wide one."""
 
 
 def build_report(project: Any, inputs: dict[str, Any] | RunFiles, folder: str | Path) -> Path:
@@ -56,9 +53,9 @@ def build_report(project: Any, inputs: dict[str, Any] | RunFiles, folder: str | 
         today=date.today().isoformat(),
         what_was_run=what_was_run(project, files),
         findings=[] if gain is None else findings(gain),
-        gain=[] if gain is None else gain.to_dict("records"),
-        error_columns=ERROR_COLUMNS,
+        gain=[] if gain is None else gain[gain["metric"].str.contains("force")].to_dict("records"),
         errors=error_rows(files.fine_tuning),
+        transfers=transfer_rows(files.fine_tuning),
         caveats=caveats(project, files),
         incidents=incidents(files, tables.get("labels")),
         tables=tables,
@@ -76,56 +73,76 @@ def build_report(project: Any, inputs: dict[str, Any] | RunFiles, folder: str | 
 def error_rows(runs: list[Run]) -> list[dict[str, Any]]:
     """Test errors of each arm: mean and standard deviation over seeds."""
     rows = []
-    for key, members in group_by(runs, "experiment", "backbone", "n_train", "arm").items():
-        errors = [run_errors(run) for run in members]
-        test = {name: [one["test"][name] for one in errors] for name in ERROR_COLUMNS}
+    arms = figures.arms_of(runs)
+    backbones = list(dict.fromkeys(run["backbone"] for run in runs))
+    groups = group_by(runs, "experiment", "backbone", "n_train", "arm")
+    places = {key: (backbones.index(key[1]), key[2], arms.index(key[3])) for key in groups}
+    for key in sorted(groups, key=lambda key: (key[0], *places[key])):
+        errors = [run_errors(run) for run in groups[key]]
+        test = {name: [one["test"][name] for one in errors] for name in ERROR_NAMES}
         start = [one["step_0"]["force_mae_mev_per_angstrom"] for one in errors]
         rows.append(
             dict(zip(("experiment", "backbone", "n_train", "arm"), key, strict=True))
-            | {"n_seeds": len(members), "n_steps": errors[0]["n_steps"]}
-            | {"cells": [plus_minus(*mean_and_spread(values)) for values in test.values()]}
+            | {"n_seeds": len(errors), "n_steps": errors[0]["n_steps"]}
+            | {name: plus_minus(*mean_and_spread(values)) for name, values in test.items()}
             | {"step_0": plus_minus(*mean_and_spread(start))}
         )
     return rows
 
 
+def transfer_rows(runs: list[Run]) -> list[dict[str, Any]]:
+    """What each arm took over: its first run stands for all."""
+    rows = []
+    for (experiment, backbone, arm), members in group_by(runs, "experiment", "backbone", "arm").items():
+        words = in_words(run_errors(members[0]).get("transfer"))
+        if words:
+            rows.append({"experiment": experiment, "backbone": backbone, "arm": arm, "transfer": words})
+    return rows
+
+
 def ml_md_grid(experiment: str, runs: list[Run]) -> dict[str, Any]:
-    """Metrics in rows, runs in columns, and the notes of all cells below."""
+    """Metrics in rows, runs in columns; a note that all cells of a row share stands with its name."""
     entries = [read_metrics(run) for run in runs]
-    names = list(dict.fromkeys(name for one in entries for name in one))
-    units = {name: one[name]["unit"] for one in entries for name in one}
-    notes: dict[str, list[str]] = {}
+    names = sorted(dict.fromkeys(name for one in entries for name in one), key=metric_order)
+    numbers: dict[str, int] = {}
+    rows = []
     for name in names:
-        for one in entries:
-            note = one.get(name, {}).get("note")
-            if note and one[name]["value"] is not None and note not in notes.setdefault(metric_name(name), []):
-                notes[metric_name(name)].append(note)
+        cells = [metric_cell(one.get(name)) for one in entries]
+        marks = [numbers.setdefault(cell["note"], len(numbers) + 1) if cell["note"] else "" for cell in cells]
+        shared = len(set(marks)) == 1
+        for cell, mark in zip(cells, marks, strict=True):
+            cell["mark"] = "" if shared else str(mark)
+        unit = next(one[name]["unit"] for one in entries if name in one)
+        rows.append(
+            {
+                "name": metric_name(name),
+                "mark": str(marks[0]) if shared else "",
+                "unit": "" if unit == "1" else unit,
+                "cells": cells,
+            }
+        )
+    several_seeds = len({run["seed"] for run in runs}) > 1
     return {
         "experiment": experiment,
         "runs": runs,
-        "several_seeds": len({run["seed"] for run in runs}) > 1,
-        "rows": [
-            {
-                "name": metric_name(name),
-                "unit": "" if units[name] == "1" else units[name],
-                "cells": [metric_cell(one.get(name)) for one in entries],
-            }
-            for name in names
-        ],
-        "notes": {name: lines for name, lines in notes.items() if lines},
+        "several_seeds": several_seeds,
+        "rows": rows,
+        "notes": [{"number": number, "text": text} for text, number in numbers.items()],
     }
 
 
-def all_figures(files: RunFiles, folder: Path) -> dict[str, list[dict[str, str]]]:
+def all_figures(files: RunFiles, folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Every figure by section: caption, and the picture as a data URI."""
-    made: dict[str, list[dict[str, str]]] = {
+    made: dict[str, list[dict[str, Any]]] = {
         section: [] for section in ("classical", "pretraining", "fine_tuning", "ml_md")
     }
 
     def add(section: str, kind: str, subject: str, figure: Figure, **words: Any) -> None:
         name = f"{kind}_{subject}" if subject else kind
         caption = CAPTIONS[kind].format(subject=subject, **words)
-        made[section].append({"name": name, "caption": caption, "data": _saved(figure, folder / f"{name}.png")})
+        data = _saved(figure, folder / f"{name}.png")
+        width = round(figure.get_figwidth() * PIXELS_PER_INCH)
+        made[section].append({"name": name, "caption": caption, "data": data, "width": width})
 
     with styled():
         for (system,), runs in group_by(files.classical, "system").items():

@@ -11,23 +11,25 @@ def no_number(reason: str) -> str:
     return f"– ({reason})"
 
 
-def rounded(value: float, uncertainty: float | None = None) -> str:
-    """A number to the second digit of its uncertainty; to four digits without one."""
+def rounded(value: float, uncertainty: float | None = None, digits: int = 4) -> str:
+    """A number to the first digit of its uncertainty, to the second where that starts with 1 or 2.
+
+    Without an uncertainty, to so many digits.
+    """
     if uncertainty is not None and uncertainty > 0 and math.isfinite(uncertainty):
-        decimals = 1 - math.floor(math.log10(uncertainty))
-        # 0.0996 rounds to 0.100: three digits where two are meant.
-        decimals = 1 - math.floor(math.log10(round(uncertainty, decimals)))
+        first_digit = -math.floor(math.log10(uncertainty))
+        decimals = first_digit + (round(uncertainty, first_digit + 1) < 3 * 10.0**-first_digit)
         return f"{round(value, decimals):.{max(decimals, 0)}f}"
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    decimals = 3 - math.floor(math.log10(abs(value)))
-    return f"{round(value, decimals):.{max(decimals, 0)}f}" if abs(value) > 1e-3 else f"{value:.4g}"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    return f"{round(value, decimals):.{max(decimals, 0)}f}" if abs(value) > 1e-3 else f"{value:.{digits}g}"
 
 
-def plus_minus(value: float, uncertainty: float | None) -> str:
+def plus_minus(value: float, uncertainty: float | None, digits: int = 4) -> str:
     """Such as "12.3 ± 1.1"; the number alone where the uncertainty is unknown or zero."""
     if uncertainty is None or not uncertainty > 0:
-        return rounded(value)
+        return rounded(value, digits=digits)
     return f"{rounded(value, uncertainty)} ± {rounded(uncertainty, uncertainty)}"
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from gpip.core.errors import InputError
 from gpip.core.files import read_json, replacing
 from gpip.report.inputs import Run, RunFiles, group_by, read_csv
+from gpip.report.names import metric_order
 from gpip.report.rounding import mean_and_spread, no_number, rounded
 
 SCRATCH = "scratch"
@@ -167,7 +168,9 @@ def ml_md_table(runs: list[Run]) -> pd.DataFrame:
     """Every metric of every ML-driven run, one row each."""
     rows = []
     for run in runs:
-        for name, entry in read_metrics(run).items():
+        entries = read_metrics(run)
+        for name in sorted(entries, key=metric_order):
+            entry = entries[name]
             value, spread = entry["value"], entry["uncertainty"]
             reason = entry.get("uncertainty_is") or entry.get("note") or "not recorded"
             rows.append(

@@ -9,26 +9,8 @@ from gpip.report.rounding import plus_minus
 from gpip.report.tables import read_metrics
 
 FEW_SEEDS = 3
+FEW_TEST_FRAMES = 50
 SHORT_RUN_PS = 100.0
-
-METRIC_NAMES = {
-    "held_time": "Time until it came apart",
-    "temperature": "Temperature",
-    "stability_published": "Stability, published: g(r) with bonds",
-    "stability_intermolecular": "Stability, g(r) between molecules",
-    "rdf_error_published_mean": "g(r) error, published",
-    "rdf_error_published_integral": "g(r) error, published (× range, Fu et al.)",
-    "rdf_error_intermolecular_mean": "g(r) error between molecules",
-    "rdf_error_intermolecular_noise": "… expected from noise alone",
-    "diffusivity_published": "D, published: MSD/(6t)",
-    "diffusivity_published_reference": "… reference",
-    "diffusivity_published_error": "… error",
-    "diffusivity_fit": "D, slope fit",
-    "diffusivity_fit_reference": "… reference",
-    "diffusivity_fit_error": "… error",
-    "diffusivity_finite_size": "D, slope fit, corrected for the finite box",
-}
-
 
 CAPTIONS = {
     "classical": (
@@ -67,14 +49,6 @@ CAPTIONS = {
 }
 
 
-def metric_name(name: str) -> str:
-    """A metric for readers; the pair of elements follows where there is one."""
-    if name in METRIC_NAMES:
-        return METRIC_NAMES[name]
-    stem, _, pair = name.rpartition("_")
-    return f"{METRIC_NAMES.get(stem, stem)}, {pair.replace('-', '–')}"
-
-
 def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
     """Two lines."""
     systems = []
@@ -101,17 +75,22 @@ def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
 
 
 def findings(gain: pd.DataFrame) -> list[str]:
-    """One sentence for each pre-trained arm: does it help, and how surely."""
+    """One sentence for each pre-trained arm at its largest training set: does it help, and how surely."""
     sentences = []
-    for row in gain[gain["metric"] == "test_force_mae_mev_per_angstrom"].to_dict("records"):
+    forces = gain[gain["metric"] == "test_force_mae_mev_per_angstrom"]
+    largest = forces.groupby("experiment")["n_train"].transform("max")
+    for row in forces[forces["n_train"] == largest].to_dict("records"):
         if not row["n_seed_pairs"]:
-            sentences.append(f"{row['backbone']}, {row['initialisation']}: no seed in common with {row['baseline']}.")
+            sentences.append(
+                f"{row['experiment']}, {row['backbone']}: "
+                f"{row['initialisation']} and {row['baseline']} share no seed."
+            )
             continue
         ratio = float(row["ratio_mean"])
         verb = "lowers" if ratio < 1 else "raises"
         spread = "" if row["ratio_std"].startswith("–") else f" ± {row['ratio_std']}"
         sentences.append(
-            f"{row['initialisation']} {verb} the test force error of {row['backbone']} by "
+            f"{row['experiment']}, {row['backbone']}: {row['initialisation']} {verb} the test force error by "
             f"{abs(1 - ratio) * 100:.0f} % against {row['baseline']} ({row['n_train']} frames, "
             f"ratio {row['ratio_mean']}{spread}, "
             f"better in {row['n_improving']} of {row['n_seed_pairs']} seed pairs)."
@@ -135,9 +114,8 @@ def caveats(project: dict[str, Any], files: RunFiles) -> list[str]:
                 f"{name}: training and test frames are drawn at random from the same labelled frames; "
                 "where these are close in time, test errors flatter every network alike."
             )
-        n_test = split.get("n_test", 0)
-        if 0 < n_test < 50:
-            words.append(f"{name}: {n_test} test frames.")
+        if split.get("n_test", FEW_TEST_FRAMES) < FEW_TEST_FRAMES:
+            words.append(f"{name}: test errors rest on {split['n_test']} frames.")
         words += _ml_md_caveats(name, experiment)
     if any(run["arm"] != "scratch" for run in files.fine_tuning):
         words.append(
@@ -186,14 +164,14 @@ def incidents(files: RunFiles, labels: pd.DataFrame | None) -> list[str]:
 
 
 def metric_cell(entry: dict[str, Any] | None) -> dict[str, str]:
-    """How one metric of one run is shown: text, and words below it where there is no number."""
+    """How one metric of one run is shown: text, words below it where there is no number, and its note."""
     if entry is None:
-        return {"text": "–", "words": "not measured"}
-    if entry["value"] is None:
-        return {"text": "–", "words": entry["note"]}
-    censored = entry.get("censored")
-    if censored and censored == entry["n"]:
-        return {"text": f"≥ {plus_minus(entry['value'], entry['uncertainty'])}", "words": ""}
-    explained = entry["uncertainty"] is not None or entry["uncertainty_is"] == "an estimate"
-    words = "" if explained else entry["uncertainty_is"]
-    return {"text": plus_minus(entry["value"], entry["uncertainty"]), "words": words}
+        return {"text": "–", "words": "not measured", "note": ""}
+    value, spread = entry["value"], entry["uncertainty"]
+    if value is None:
+        return {"text": "–", "words": entry["note"], "note": ""}
+    text = plus_minus(value, spread, digits=3)
+    if entry.get("censored") == entry["n"]:
+        text = f"≥ {text}"
+    reason = entry["uncertainty_is"] if spread is None else ""
+    return {"text": text, "words": "", "note": "; ".join(part for part in (entry["note"], reason) if part)}

@@ -1,0 +1,35 @@
+"""Names and order of the metrics for readers."""
+
+METRIC_NAMES = {
+    "held_time": "Time until it came apart",
+    "stability_published": "Stability, published",
+    "stability_intermolecular": "Stability, between molecules",
+    "rdf_error_published_mean": "g(r) error, published mean",
+    "rdf_error_published_integral": "g(r) error, published mean × range",
+    "rdf_error_intermolecular_mean": "g(r) error between molecules",
+    "rdf_error_intermolecular_noise": "g(r) error of noise alone",
+    "diffusivity_published": "D, published",
+    "diffusivity_published_reference": "D, published, reference",
+    "diffusivity_published_error": "D, published, error",
+    "diffusivity_fit": "D, slope",
+    "diffusivity_fit_reference": "D, slope, reference",
+    "diffusivity_fit_error": "D, slope, error",
+    "diffusivity_finite_size": "D, slope, for an infinite box",
+    "temperature": "Temperature",
+}
+"""In the order of the tables; names of g(r) errors end in the pair of elements."""
+
+
+def metric_name(name: str) -> str:
+    """A metric for readers; the pair of elements follows where there is one."""
+    if name in METRIC_NAMES:
+        return METRIC_NAMES[name]
+    stem, _, pair = name.rpartition("_")
+    return f"{METRIC_NAMES[stem]}, {pair.replace('-', '–')}" if stem in METRIC_NAMES else name
+
+
+def metric_order(name: str) -> int:
+    """Place in the tables; pairs of elements keep their order."""
+    known = list(METRIC_NAMES)
+    stem = name if name in METRIC_NAMES else name.rpartition("_")[0]
+    return known.index(stem) if stem in known else len(known)

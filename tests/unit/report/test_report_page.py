@@ -1,0 +1,129 @@
+"""The whole report of a made-up project: complete, self-contained, and plain about what is missing."""
+
+import re
+from html.parser import HTMLParser
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+from results_tree import PROJECT, benchmarks, fine_tuning, write_results
+
+from gpip.report.md_figures import rebinned
+from gpip.report.page import build_report
+
+VOID = {"meta", "img", "br"}
+
+
+class Structure(HTMLParser):
+    """Checks that tags close in order, and collects links and the text of table cells."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.links, self.ids, self.cells = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.links += [attrs[key] for key in ("src", "href") if key in attrs]
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "td":
+            self.cells.append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "td" in self.open:
+            self.cells[-1] += data
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    root = tmp_path_factory.mktemp("project")
+    page = build_report(PROJECT, write_results(root), root / "report")
+    return page.parent
+
+
+def test_the_page_needs_no_other_file(report):
+    structure = Structure()
+    structure.feed((report / "index.html").read_text(encoding="utf-8"))
+    assert not structure.open
+    assert {link[1:] for link in structure.links if link.startswith("#")} <= set(structure.ids)
+    assert all(link.startswith(("data:image/png;base64,", "#")) for link in structure.links)
+    assert "http" not in re.sub(r"base64,[^\"]*", "", (report / "index.html").read_text(encoding="utf-8"))
+
+
+def test_no_table_has_a_blank_or_nan(report):
+    tables = sorted(path.stem for path in report.glob("*.csv"))
+    assert tables == ["cost", "errors", "gain", "labels", "ml_md", "pretraining", "transfers"]
+    for path in report.glob("*.csv"):
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        assert len(table)
+        assert not table.isin(["", "nan", "NaN", "None"]).to_numpy().any(), path.name
+    page = (report / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"\bnan\b|\bNone\b|Undefined", re.sub(r"base64,[^\"]*", "", page))
+
+
+def test_every_figure_is_there_and_not_empty(report):
+    names = sorted(path.stem for path in (report / "figures").glob("*.png"))
+    assert names == [
+        "classical_water",
+        "data_efficiency_water",
+        "learning_curves_water",
+        "ml_md_traces_water",
+        "msd_water",
+        "parity_water",
+        "pretraining_losses",
+        "rdf_water",
+    ]
+    for path in (report / "figures").glob("*.png"):
+        assert matplotlib.image.imread(path)[..., :3].std() > 0.03, path.name
+
+
+def test_the_page_says_what_happened_in_words(report):
+    page = (report / "index.html").read_text(encoding="utf-8")
+    for words in (
+        "painn: gpip lowers the test force error by",
+        "better in 2 of 2 seed pairs",
+        "2 seeds only",
+        "That is the force field&#39;s liquid, not the one of the labels",
+        "ML-driven run of painn, scratch, 40 frames, seed 0 came apart: replica 1 at 1.205 ps",
+        "2 frames left out: largest force 41.2 eV/Å is above 30 (1)",
+        "loaded: embedding, interactions; fresh: energy_head",
+        "64 water, tip3p, 10 temperatures from 100 to 1000 K",
+        "≥ 1.99",
+        "root seed 2026",
+        "force_field: tip3p",
+    ):
+        assert words in page, words
+
+
+def test_a_project_of_errors_alone_has_a_page(tmp_path):
+    inputs = {
+        "fine_tuning": [fine_tuning(tmp_path, "schnet", "scratch", 40, 0)],
+        "benchmarks": benchmarks(tmp_path),
+    }
+    experiment = {**PROJECT["experiments"]["water"], "seeds": [0], "initialisations": ["scratch"]}
+    del experiment["ml_md"]
+    page = build_report({"experiments": {"water": experiment}}, inputs, tmp_path / "report").read_text(
+        "utf-8"
+    )
+    for words in ("no ML-driven dynamics", "no pre-training.", "no classical dynamics", "Nothing to compare"):
+        assert words in page
+    assert "1 seed only" in page
+
+
+def test_an_empty_project_has_a_page(tmp_path):
+    page = build_report({}, {}, tmp_path).read_text(encoding="utf-8")
+    assert "no fine-tuning" in page
+
+
+def test_joined_bins_keep_the_number_of_pairs():
+    radii = (np.arange(500) + 0.5) * 0.012
+    g = np.random.default_rng(0).random(500)
+    table = pd.DataFrame({"r_angstrom": radii, "g": g, "g_ref": g})
+    wide, joined, _ = rebinned(table)
+    assert len(wide) == 100
+    assert (joined * wide**2).sum() * 5 == pytest.approx((g * radii**2).sum(), rel=1e-3)

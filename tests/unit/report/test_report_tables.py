@@ -1,0 +1,134 @@
+"""Tables of the report: exact means and ratios, and no blank cell."""
+
+import json
+
+import pandas as pd
+import pytest
+from results_tree import PROJECT, benchmarks, fine_tuning, labels, pretraining
+
+from gpip.core.errors import InputError
+from gpip.report.inputs import RunFiles
+from gpip.report.rounding import plus_minus, rounded
+from gpip.report.tables import (
+    baselines_of,
+    cost_table,
+    errors_table,
+    gain_table,
+    in_words,
+    labels_table,
+    pretraining_table,
+    rule_of,
+)
+
+INITIALISATIONS = PROJECT["experiments"]["water"]["initialisations"]
+
+
+def runs_with(root, force_mae):
+    """Fine-tuning runs of one backbone whose test force errors are {(arm, seed): value}."""
+    runs = []
+    for (arm, seed), value in force_mae.items():
+        run = fine_tuning(root, "schnet", arm, 40, seed)
+        path = root / "finetuning/schnet" / arm / "40" / str(seed) / "errors.json"
+        errors = json.loads(path.read_text())
+        errors["test"] |= {"force_mae_mev_per_angstrom": value, "energy_mae_mev_per_atom": 2.0}
+        path.write_text(json.dumps(errors))
+        runs.append(run)
+    return runs
+
+
+def test_gain_is_the_mean_of_the_ratios_of_seed_pairs(tmp_path):
+    errors = {("scratch", 0): 100.0, ("scratch", 1): 120.0, ("gpip", 0): 80.0, ("gpip", 1): 126.0}
+    gain = gain_table(runs_with(tmp_path, errors), PROJECT)
+    row = gain[gain["metric"] == "test_force_mae_mev_per_angstrom"].iloc[0]
+    assert (row["baseline"], row["initialisation"]) == ("scratch", "gpip")
+    assert (row["baseline_mean"], row["baseline_std"]) == ("110", "14")
+    assert row["ratios"] == "0.800 1.050"
+    assert (row["ratio_mean"], row["ratio_std"]) == ("0.93", "0.18")
+    assert (row["n_improving"], row["n_seed_pairs"]) == (1, 2)
+
+
+def test_one_seed_has_words_for_its_spread(tmp_path):
+    gain = gain_table(runs_with(tmp_path, {("scratch", 0): 100.0, ("gpip", 0): 80.0}), PROJECT)
+    assert set(gain["ratio_std"]) == {"– (one seed)"}
+    unpaired = gain_table(runs_with(tmp_path / "b", {("scratch", 0): 100.0, ("gpip", 1): 80.0}), PROJECT)
+    assert set(unpaired["ratio_mean"]) == {"– (no seed in common)"}
+    assert not unpaired.isna().to_numpy().any()
+
+
+def test_baselines_are_the_arms_from_scratch():
+    arms = list(INITIALISATIONS)
+    assert baselines_of("gpip", arms, INITIALISATIONS) == ["scratch", "scratch-long"]
+    assert baselines_of("scratch", arms, INITIALISATIONS) == []
+    assert baselines_of("gpip", ["scratch", "gpip"], ["scratch", "gpip"]) == ["scratch"]
+    other = INITIALISATIONS | {"denoise": {"recipe": "denoise"}}
+    assert baselines_of("denoise", list(other), other) == ["scratch"]
+
+
+def test_errors_keep_what_the_run_recorded(tmp_path):
+    table = errors_table(runs_with(tmp_path, {("gpip", 0): 81.2345}))
+    assert table["test_force_mae_mev_per_angstrom"][0] == "81.23"
+    assert (table["n_steps"][0], table["frames_seen"][0], table["initialisation"][0]) == (600, 600, "gpip")
+
+
+def test_pretraining_leaves_out_tasks_that_were_off(tmp_path):
+    table = pretraining_table([pretraining(tmp_path, "schnet")])
+    assert list(table["task"]) == ["total", "mask", "denoise", "contrast"]
+    assert (table["loss_end"].astype(float) < table["loss_start"].astype(float)).all()
+
+
+def test_labels_count_frames_and_reasons(tmp_path):
+    run = labels(tmp_path)
+    row = labels_table([run]).iloc[0]
+    assert (row["n_frames"], row["n_rejected"]) == (62, 2)
+    assert "no convergence (1)" in row["reasons"]
+    pd.DataFrame({"source_frame": [], "reason": []}).to_csv(run["rejected"], index=False)
+    assert labels_table([run]).iloc[0]["reasons"] == "none rejected"
+
+
+def test_cost_adds_up_the_jobs_of_a_rule(tmp_path):
+    table = cost_table(benchmarks(tmp_path)).set_index("rule")
+    assert table.loc["run_classical_md", "n_jobs"] == 2
+    assert table.loc["run_classical_md", "wall_seconds"] == "44.1"
+    assert table.loc["run_classical_md", "max_memory_mb"] == "482"
+    assert table.loc["compute_metrics", "max_memory_mb"] == "– (jobs too short to measure)"
+    assert rule_of("results/benchmarks/pretrain.tsv") == "pretrain"
+    assert rule_of("pretrain.tsv") == "pretrain"
+
+
+@pytest.mark.parametrize(
+    ("value", "uncertainty", "text"),
+    [
+        (123.456, 4.56, "123 ± 5"),
+        (0.81234, 0.0123, "0.812 ± 0.012"),
+        (0.0996, 0.0996, "0.10 ± 0.10"),
+        (1234.5, 160.0, "1230 ± 160"),
+        (0.5, 0.0296, "0.50 ± 0.03"),
+        (2.0, None, "2.000"),
+        (2.0, 0.0, "2.000"),
+        (0.0, 0.0, "0"),
+    ],
+)
+def test_numbers_are_rounded_to_their_uncertainty(value, uncertainty, text):
+    assert plus_minus(value, uncertainty) == text
+
+
+def test_numbers_without_uncertainty_keep_four_digits():
+    assert [rounded(value) for value in (107.9123, 0.0051234, 1.5e-7)] == ["107.9", "0.005123", "1.5e-07"]
+
+
+def test_records_become_a_line_of_text():
+    record = {"loaded": ["a"] * 9, "energy_head": {"factor": 1.23456}, "fresh": []}
+    assert in_words(record) == "loaded: 9 entries; energy head: factor: 1.235; fresh: none"
+
+
+def test_wrong_inputs_are_named(tmp_path):
+    with pytest.raises(InputError, match="did you mean 'ml_md'"):
+        RunFiles.from_json({"mlmd": []})
+    with pytest.raises(InputError, match=r"pretraining run .* lacks recipe, folder"):
+        RunFiles.from_json({"pretraining": [{"set": "water", "backbone": "schnet"}]})
+    run = fine_tuning(tmp_path, "schnet", "gpip", 40, 0)
+    (tmp_path / "finetuning/schnet/gpip/40/0/errors.json").unlink()
+    with pytest.raises(InputError, match=r"errors\.json is missing"):
+        errors_table([run])
+    with pytest.raises(InputError, match=r"losses\.csv"):
+        pretraining_table([{"set": "s", "backbone": "b", "recipe": "r", "folder": str(tmp_path)}])
