@@ -34,8 +34,8 @@ class Interaction(nn.Module):
             nn.Linear(n_features, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features)
         )
 
-    def forward(self, scalars: Tensor, distance: Tensor, bins: Bins, pairs: Pairs) -> Tensor:
-        return self.after(pair_sum(self.filter(distance, bins), self.before(scalars), pairs))
+    def forward(self, scalars: Tensor, bins: Bins, pairs: Pairs) -> Tensor:
+        return self.after(pair_sum(self.filter(bins), self.before(scalars), pairs))
 
 
 class SchNet(Backbone):
@@ -54,5 +54,5 @@ class SchNet(Backbone):
         bins = Bins(distance, self.cutoff_angstrom, self.n_bins)
         scalars = self.embedding(graph.species)
         for interaction in self.interactions:
-            scalars = scalars + interaction(scalars, distance, bins, graph.pairs)
+            scalars = scalars + interaction(scalars, bins, graph.pairs)
         return Features(scalars)

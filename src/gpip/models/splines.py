@@ -1,12 +1,12 @@
 """Functions of the interatomic distance alone, tabulated as cubic splines.
 
-A filter network depends on the distance only. Evaluating it at a few hundred nodes and interpolating costs a tenth of
-evaluating it for every pair of a liquid, in each of the passes of a double backward. Cardinal cubic B-splines are twice
-continuously differentiable, and the spline is what is differentiated, so forces are exact slopes of the energy. The
-table is in double precision: differences of neighbouring coefficients keep their digits.
+A filter network depends on the distance only. Evaluating it at a few hundred nodes and interpolating costs a tenth
+of evaluating it for every pair of a liquid, in each of the passes of a double backward. Cardinal cubic B-splines are
+twice continuously differentiable, and the spline is what is differentiated, so forces are exact slopes of the energy.
+The table is in double precision: differences of neighbouring coefficients keep their digits.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,86 +26,124 @@ class Bins:
     """In which of `n_bins` equal intervals from zero to the cutoff each distance [n_pairs] lies."""
 
     def __init__(self, distance: Tensor, cutoff_angstrom: float, n_bins: int) -> None:
-        self.n_bins, self.per_angstrom = n_bins, n_bins / cutoff_angstrom
+        self.distance, self.n_bins, self.per_angstrom = distance, n_bins, n_bins / cutoff_angstrom
         scaled = distance.detach() * self.per_angstrom
         self.inside = scaled < n_bins
         self.bin = scaled.long().clamp_(max=n_bins - 1)
         self.fraction = scaled - self.bin
-        self.order = torch.argsort(self.bin)
+        self.by_bin = torch.argsort(self.bin)
         n_pairs = torch.bincount(self.bin, minlength=n_bins)
         self.first = torch.cumsum(n_pairs, 0) - n_pairs
-        self._weights: dict[int, Tensor] = {}
+        self._weights: dict[int, tuple[Tensor, Tensor]] = {}
+        self._rows = self.bin[:, None] + torch.arange(DEGREE + 1, device=distance.device)
 
-    def weights(self, degree: int) -> Tensor:
-        """[n_pairs, degree + 1] of the B-splines; zero beyond the cutoff."""
+    def weights(self, degree: int) -> tuple[Tensor, Tensor]:
+        """B-splines [n_pairs, degree + 1], 0 beyond the cutoff, and [degree + 1, n_pairs] sorted by bin."""
         if degree not in self._weights:
             pieces = _PIECES[degree](self.fraction, 1.0 - self.fraction)
-            self._weights[degree] = torch.stack(pieces, 1) * self.inside[:, None]
+            weights = torch.stack(pieces, 1) * self.inside[:, None]
+            self._weights[degree] = weights, weights[self.by_bin].T.contiguous()
         return self._weights[degree]
 
-
-class _Interpolate(torch.autograd.Function):
-    """The derivative of some order of sum_k c_k B_k(r): [n_bins + 3, n] to [n_pairs, n]."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, coefficients: Tensor, distance: Tensor, bins: Bins, order: int) -> Tensor:
-        ctx.save_for_backward(coefficients, distance)
-        ctx.bins, ctx.order = bins, order
-        degree = DEGREE - order
+    def interpolate(self, coefficients: Tensor, order: int) -> Tensor:
+        """Derivative of some order of the spline, [n_bins + 3, n] to [n_pairs, n]. Not differentiable."""
+        degree, dtype = DEGREE - order, self.fraction.dtype
         if degree < 0:
-            return distance.new_zeros(len(distance), coefficients.shape[1])
-        differences = coefficients
+            return coefficients.new_zeros(len(self.bin), coefficients.shape[1], dtype=dtype)
         for _ in range(order):
-            differences = torch.diff(differences, dim=0) * bins.per_angstrom
-        rows = bins.bin[:, None] + torch.arange(degree + 1, device=distance.device)
+            coefficients = torch.diff(coefficients, dim=0) * self.per_angstrom
+        rows, weights = self._rows[:, : degree + 1], self.weights(degree)[0]
         return nn.functional.embedding_bag(
-            rows, differences.to(distance.dtype), per_sample_weights=bins.weights(degree), mode="sum"
+            rows, coefficients.to(dtype), per_sample_weights=weights, mode="sum"
         )
 
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        coefficients, distance = ctx.saved_tensors
-        for_coefficients = for_distance = None
-        if ctx.needs_input_grad[0]:
-            for_coefficients = _Collect.apply(slope, distance, ctx.bins, ctx.order)
-        if ctx.needs_input_grad[1]:
-            steeper = _Interpolate.apply(coefficients, distance, ctx.bins, ctx.order + 1)
-            for_distance = (slope * steeper).sum(1)
-        return for_coefficients, for_distance, None, None
-
-
-class _Collect(torch.autograd.Function):
-    """The transpose of `_Interpolate` in the coefficients: [n_pairs, n] to [n_bins + 3, n]."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, values: Tensor, distance: Tensor, bins: Bins, order: int) -> Tensor:
-        ctx.save_for_backward(values, distance)
-        ctx.bins, ctx.order = bins, order
+    def collect(self, values: Tensor, order: int) -> Tensor:
+        """The transpose of `interpolate`, [n_pairs, n] to [n_bins + 3, n] float64. Not differentiable."""
         degree = DEGREE - order
-        total = values.new_zeros(bins.n_bins + DEGREE, values.shape[1], dtype=torch.float64)
         if degree < 0:
-            return total
-        weights = bins.weights(degree)[bins.order]
-        differences = total[: bins.n_bins + degree]
-        for piece in range(degree + 1):
-            differences[piece : piece + bins.n_bins] += nn.functional.embedding_bag(
-                bins.order, values, bins.first, per_sample_weights=weights[:, piece].contiguous(), mode="sum"
+            return values.new_zeros(self.n_bins + DEGREE, values.shape[1], dtype=torch.float64)
+        total = values.new_zeros(self.n_bins + degree, values.shape[1], dtype=torch.float64)
+        for piece, weights in enumerate(self.weights(degree)[1]):
+            total[piece : piece + self.n_bins] += nn.functional.embedding_bag(
+                self.by_bin, values, self.first, per_sample_weights=weights, mode="sum"
             )
         for _ in range(order):
-            padded = nn.functional.pad(differences, (0, 0, 1, 1))
-            differences = torch.diff(padded, dim=0) * -bins.per_angstrom
-        return differences
+            total = torch.diff(nn.functional.pad(total, (0, 0, 1, 1)), dim=0) * -self.per_angstrom
+        return total
+
+
+def interpolate(coefficients: Tensor, bins: Bins, order: int = 0) -> Tensor:
+    """Derivative of some order of sum_k c_k B_k(r), [n_bins + 3, n] to [n_pairs, n].
+
+    Differentiable any number of times in the coefficients and in `bins.distance`. The two slopes are nodes of their
+    own in the autograd graph: a backward pass for forces skips the slopes with weights, and the other way round.
+    """
+    values = _OfCoefficients.apply(coefficients, bins, order)
+    if not bins.distance.requires_grad:
+        return values
+    return values + _OfDistance.apply(bins.distance, _Held(coefficients), bins, order)
+
+
+def collect(values: Tensor, bins: Bins, order: int) -> Tensor:
+    """The transpose of `interpolate`, [n_pairs, n] to [n_bins + 3, n]; differentiable as well."""
+    total = _OfValues.apply(values, bins, order)
+    if not bins.distance.requires_grad:
+        return total
+    return total + _CollectOfDistance.apply(bins.distance, _Held(values), bins, order)
+
+
+class _Held(NamedTuple):
+    """A tensor that a node needs in its backward pass, without an edge of the graph to it."""
+
+    tensor: Tensor
+
+
+class _OfCoefficients(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, coefficients: Tensor, bins: Bins, order: int) -> Tensor:
+        ctx.bins, ctx.order = bins, order
+        return bins.interpolate(coefficients, order)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        values, distance = ctx.saved_tensors
-        for_values = for_distance = None
-        if ctx.needs_input_grad[0]:
-            for_values = _Interpolate.apply(slope, distance, ctx.bins, ctx.order)
-        if ctx.needs_input_grad[1]:
-            steeper = _Interpolate.apply(slope, distance, ctx.bins, ctx.order + 1)
-            for_distance = (values * steeper).sum(1)
-        return for_values, for_distance, None, None
+        return collect(slope, ctx.bins, ctx.order), None, None
+
+
+class _OfValues(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, values: Tensor, bins: Bins, order: int) -> Tensor:
+        ctx.bins, ctx.order = bins, order
+        return bins.collect(values, order)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        return interpolate(slope, ctx.bins, ctx.order), None, None
+
+
+class _OfDistance(torch.autograd.Function):
+    """Zeros [n_pairs, n] that carry the slope of `interpolate` with the distance."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, distance: Tensor, coefficients: _Held, bins: Bins, order: int) -> Tensor:
+        ctx.coefficients, ctx.bins, ctx.order = coefficients.tensor, bins, order
+        return distance.new_zeros(1).expand(len(distance), ctx.coefficients.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        return (slope * interpolate(ctx.coefficients, ctx.bins, ctx.order + 1)).sum(1), None, None, None
+
+
+class _CollectOfDistance(torch.autograd.Function):
+    """Zeros [n_bins + 3, n] that carry the slope of `collect` with the distance."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, distance: Tensor, values: _Held, bins: Bins, order: int) -> Tensor:
+        ctx.values, ctx.bins, ctx.order = values.tensor, bins, order
+        return distance.new_zeros(1, dtype=torch.float64).expand(bins.n_bins + DEGREE, ctx.values.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        return (ctx.values * interpolate(slope, ctx.bins, ctx.order + 1)).sum(1), None, None, None
 
 
 class RadialFilter(nn.Module):
@@ -128,7 +166,9 @@ class RadialFilter(nn.Module):
         with torch.no_grad():
             self.register_buffer("nodes", basis.double()(distance), persistent=False)
         # Not clamped: the spline then follows the cosine to the very cutoff.
-        self.register_buffer("cutoff", 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5, persistent=False)
+        self.register_buffer(
+            "cutoff", 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5, persistent=False
+        )
 
     def coefficients(self) -> Tensor:
         """[n_bins + 3, n] float64: sampled values, with the spline's own smoothing taken out of them."""
@@ -136,12 +176,14 @@ class RadialFilter(nn.Module):
         for layer in self.network:
             linear = isinstance(layer, nn.Linear)
             values = (
-                nn.functional.linear(values, layer.weight.double(), layer.bias.double()) if linear else layer(values)
+                nn.functional.linear(values, layer.weight.double(), layer.bias.double())
+                if linear
+                else layer(values)
             )
         values = values * self.cutoff.double()[:, None]
         sharper = torch.diff(values, n=2, dim=0) / 6
         return values[2:-2] - sharper[1:-1] + torch.diff(sharper, n=2, dim=0) / 6
 
-    def forward(self, distance: Tensor, bins: Bins) -> Tensor:
-        """[n_pairs] to [n_pairs, n]."""
-        return _Interpolate.apply(self.coefficients(), distance, bins, 0)
+    def forward(self, bins: Bins) -> Tensor:
+        """[n_pairs, n] of the distances in `bins`."""
+        return interpolate(self.coefficients(), bins)

@@ -1,0 +1,66 @@
+"""Splines of the distance against the networks that they tabulate."""
+
+import pytest
+import torch
+from torch import nn
+
+from gpip.models.radial import GaussianBasis, cosine_cutoff
+from gpip.models.schnet import BINS_PER_GAUSSIAN, ShiftedSoftplus
+from gpip.models.splines import Bins, RadialFilter, interpolate
+
+CUTOFF = 5.0
+DOUBLE = torch.float64
+
+
+@pytest.mark.parametrize("n_radial", [20, 50])
+@pytest.mark.parametrize(
+    ("dtype", "error", "slope_error"), [(DOUBLE, 1e-8, 2e-5), (torch.float32, 2e-7, 3e-5)]
+)
+def test_error_of_the_spline(n_radial, dtype, error, slope_error):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(n_radial, 16), ShiftedSoftplus(), nn.Linear(16, 16)).double()
+    basis = GaussianBasis(n_radial, CUTOFF).double()
+    n_bins = BINS_PER_GAUSSIAN * n_radial
+    distance = torch.linspace(0.01, CUTOFF - 1e-6, 3001, dtype=DOUBLE, requires_grad=True)
+    expected = network(basis(distance)) * cosine_cutoff(distance, CUTOFF)[:, None]
+    (expected_slope,) = torch.autograd.grad(expected.sum(), distance)
+    radial_filter = RadialFilter(basis, network, CUTOFF, n_bins).to(dtype)
+    given_at = distance.detach().to(dtype).requires_grad_(True)
+    given = radial_filter(Bins(given_at, CUTOFF, n_bins))
+    (slope,) = torch.autograd.grad(given.sum(), given_at)
+    assert given.dtype == dtype
+    assert expected.abs().max() > 0.1
+    torch.testing.assert_close(given.double(), expected, rtol=0, atol=error)
+    torch.testing.assert_close(slope.double() / 16, expected_slope / 16, rtol=0, atol=slope_error)
+
+
+def test_zero_beyond_the_cutoff():
+    distance = torch.tensor([5.0, 5.5, 80.0], requires_grad=True)
+    values = interpolate(torch.ones(13, 2, dtype=DOUBLE), Bins(distance, CUTOFF, 10))
+    assert (values == 0).all()
+    assert (torch.autograd.grad(values.sum(), distance)[0] == 0).all()
+
+
+def test_constant_and_straight_line_are_exact():
+    distance = torch.tensor([0.1, 2.0, 4.9], dtype=DOUBLE, requires_grad=True)
+    nodes = torch.arange(-1, 12, dtype=DOUBLE)[:, None] * 0.5
+    line = interpolate(3 * nodes + 1, Bins(distance, CUTOFF, 10))
+    torch.testing.assert_close(line[:, 0], 3 * distance + 1)
+    torch.testing.assert_close(
+        torch.autograd.grad(line.sum(), distance)[0], torch.full((3,), 3.0, dtype=DOUBLE)
+    )
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_derivatives(order):
+    generator = torch.Generator().manual_seed(0)
+    distance = (torch.rand(6, dtype=DOUBLE, generator=generator) * CUTOFF).requires_grad_(True)
+    coefficients = torch.randn(13, 2, dtype=DOUBLE, generator=generator, requires_grad=True)
+
+    def of(coefficients, distance):
+        return interpolate(coefficients, Bins(distance, CUTOFF, 10), order)
+
+    assert torch.autograd.gradcheck(of, (coefficients, distance))
+    if order < 2:
+        assert torch.autograd.gradgradcheck(of, (coefficients, distance))
