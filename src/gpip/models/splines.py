@@ -53,9 +53,7 @@ class Bins:
         for _ in range(order):
             coefficients = torch.diff(coefficients, dim=0) * self.per_angstrom
         rows, weights = self._rows[:, : degree + 1], self.weights(degree)[0]
-        return nn.functional.embedding_bag(
-            rows, coefficients.to(dtype), per_sample_weights=weights, mode="sum"
-        )
+        return nn.functional.embedding_bag(rows, coefficients.to(dtype), per_sample_weights=weights, mode="sum")
 
     def collect(self, values: Tensor, order: int) -> Tensor:
         """The transpose of `interpolate`, [n_pairs, n] to [n_bins + 3, n] float64. Not differentiable."""
@@ -166,9 +164,7 @@ class RadialFilter(nn.Module):
         with torch.no_grad():
             self.register_buffer("nodes", basis.double()(distance), persistent=False)
         # Not clamped: the spline then follows the cosine to the very cutoff.
-        self.register_buffer(
-            "cutoff", 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5, persistent=False
-        )
+        self.register_buffer("cutoff", 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5, persistent=False)
 
     def coefficients(self) -> Tensor:
         """[n_bins + 3, n] float64: sampled values, with the spline's own smoothing taken out of them."""
@@ -176,9 +172,7 @@ class RadialFilter(nn.Module):
         for layer in self.network:
             linear = isinstance(layer, nn.Linear)
             values = (
-                nn.functional.linear(values, layer.weight.double(), layer.bias.double())
-                if linear
-                else layer(values)
+                nn.functional.linear(values, layer.weight.double(), layer.bias.double()) if linear else layer(values)
             )
         values = values * self.cutoff.double()[:, None]
         sharper = torch.diff(values, n=2, dim=0) / 6

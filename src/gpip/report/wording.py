@@ -82,8 +82,7 @@ def findings(gain: pd.DataFrame) -> list[str]:
     for row in forces[forces["n_train"] == largest].to_dict("records"):
         if not row["n_seed_pairs"]:
             sentences.append(
-                f"{row['experiment']}, {row['backbone']}: "
-                f"{row['initialisation']} and {row['baseline']} share no seed."
+                f"{row['experiment']}, {row['backbone']}: {row['initialisation']} and {row['baseline']} share no seed."
             )
             continue
         ratio = float(row["ratio_mean"])

@@ -13,9 +13,7 @@ DOUBLE = torch.float64
 
 
 @pytest.mark.parametrize("n_radial", [20, 50])
-@pytest.mark.parametrize(
-    ("dtype", "error", "slope_error"), [(DOUBLE, 1e-8, 2e-5), (torch.float32, 2e-7, 3e-5)]
-)
+@pytest.mark.parametrize(("dtype", "error", "slope_error"), [(DOUBLE, 1e-8, 2e-5), (torch.float32, 2e-7, 3e-5)])
 def test_error_of_the_spline(n_radial, dtype, error, slope_error):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -47,9 +45,7 @@ def test_constant_and_straight_line_are_exact():
     nodes = torch.arange(-1, 12, dtype=DOUBLE)[:, None] * 0.5
     line = interpolate(3 * nodes + 1, Bins(distance, CUTOFF, 10))
     torch.testing.assert_close(line[:, 0], 3 * distance + 1)
-    torch.testing.assert_close(
-        torch.autograd.grad(line.sum(), distance)[0], torch.full((3,), 3.0, dtype=DOUBLE)
-    )
+    torch.testing.assert_close(torch.autograd.grad(line.sum(), distance)[0], torch.full((3,), 3.0, dtype=DOUBLE))
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])

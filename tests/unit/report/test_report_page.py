@@ -107,9 +107,7 @@ def test_a_project_of_errors_alone_has_a_page(tmp_path):
     }
     experiment = {**PROJECT["experiments"]["water"], "seeds": [0], "initialisations": ["scratch"]}
     del experiment["ml_md"]
-    page = build_report({"experiments": {"water": experiment}}, inputs, tmp_path / "report").read_text(
-        "utf-8"
-    )
+    page = build_report({"experiments": {"water": experiment}}, inputs, tmp_path / "report").read_text("utf-8")
     for words in ("no ML-driven dynamics", "no pre-training.", "no classical dynamics", "Nothing to compare"):
         assert words in page
     assert "1 seed only" in page
