@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from scipy.stats import qmc
-
 from gpip.config.experiments import Split
 from gpip.core.errors import InputError
 from gpip.core.files import read_json, write_json
@@ -66,9 +63,9 @@ def split_frames(n_frames: int, settings: Split, n_train: int, seed: int, where:
 
 def _spread(n: int) -> list[int]:
     """All of 0 to n - 1, ordered so that any first few are nearly evenly spaced."""
-    bits = int(np.ceil(np.log2(max(n, 2))))
-    sequence = qmc.Halton(d=1, scramble=False).random(2**bits)[:, 0]
-    return list(dict.fromkeys(np.floor(sequence * n).astype(int).tolist()))
+    bits = max(1, (n - 1).bit_length())
+    van_der_corput = (int(f"{index:0{bits}b}"[::-1], 2) / 2**bits for index in range(2**bits))
+    return list(dict.fromkeys(int(fraction * n) for fraction in van_der_corput))
 
 
 def write_split(path: str | Path, split: SplitIndices, provenance: Mapping[str, Any]) -> None:

@@ -1,0 +1,169 @@
+"""The whole workflow on a tiny configuration, and what a change runs again."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.workflow
+
+
+def snakemake(folder, *arguments):
+    """Run Snakemake on the configuration in `folder`."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    return subprocess.run([*command, "--cores", "2", *arguments], capture_output=True, text=True, check=False)
+
+
+def rules_to_run(folder):
+    """Jobs by rule that a dry run announces."""
+    done = snakemake(folder, "--dry-run", "--quiet", "rules")
+    assert done.returncode == 0, done.stderr
+    text = done.stdout + done.stderr
+    table = re.findall(r"^(\w+) +(\d+)$", text, flags=re.MULTILINE)
+    return {rule: int(count) for rule, count in table if rule not in ("total", "all")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which the tiny configuration has been run."""
+    folder = tmp_path_factory.mktemp("tiny")
+    shutil.copy(ROOT / "tests/workflow/tiny/config.yaml", folder)
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return folder
+
+
+def test_report_shows_every_arm_with_numbers(finished):
+    report = finished / "results/report"
+    errors = pd.read_csv(report / "errors.csv")
+    assert len(errors) == 2 * 4 * 2
+    assert (errors.test_force_mae_mev_per_angstrom > 0).all()
+    assert set(errors.initialisation) == {"scratch", "longer", "gpip", "classical-carried"}
+    steps = errors.groupby("initialisation").n_steps.first()
+    assert steps["longer"] == 8 + 4 * 2
+    assert steps["gpip"] == 8
+    page = (report / "index.html").read_text()
+    assert "http" not in re.sub(r'https?://www\.w3\.org/[^"]*', "", page.split("<body")[0]), "the page stands alone"
+    assert page.count("data:image/") >= 6
+    cost = pd.read_csv(report / "cost.csv")
+    assert {"run_classical_md", "label_chunk", "pretrain", "fine_tune", "run_ml_md"} <= set(cost.iloc[:, 0])
+
+
+def test_every_result_names_its_origin(finished):
+    import h5py
+
+    from gpip.core.files import read_json
+    from gpip.models.checkpoint import read_checkpoint
+
+    results = finished / "results"
+    for path in results.rglob("*.h5"):
+        with h5py.File(path) as file:
+            assert "provenance" in file.attrs, path
+    for path in results.rglob("*.ckpt"):
+        assert read_checkpoint(path)["provenance"]["inputs"], path
+    for path in [*results.rglob("metrics.json"), *results.rglob("errors.json"), *results.rglob("manifest.json")]:
+        assert read_json(path)["provenance"]["gpip"], path
+
+
+def test_nothing_is_left_behind(finished):
+    left = [
+        p for p in (finished / "results").rglob("*") if ".partial" in p.name or p.name.endswith(("work", "resume.pt"))
+    ]
+    assert left == []
+
+
+def test_a_second_run_does_nothing(finished):
+    assert rules_to_run(finished) == {}
+
+
+def changed(finished, *path_and_value):
+    """What runs again once one value of the configuration is another."""
+    *path, last, value = path_and_value
+    file = finished / "config.yaml"
+    before = file.read_text()
+    config = yaml.safe_load(before)
+    place = config
+    for key in path:
+        place = place[key]
+    place[last] = value
+    file.write_text(yaml.safe_dump(config))
+    try:
+        return rules_to_run(finished)
+    finally:
+        file.write_text(before)
+
+
+def test_an_ml_md_setting_runs_dynamics_and_what_follows(finished):
+    again = changed(finished, "experiments", "water", "ml_md", "timestep_fs", 0.5)
+    assert again == {"run_ml_md": 8, "measure_ml_md": 8, "build_report": 1}
+
+
+def test_a_pre_training_setting_runs_that_recipe_and_what_follows(finished):
+    again = changed(finished, "pretraining", "recipes", "gpip", "denoise", {"sigma_angstrom": 0.2})
+    assert again == {"pretrain": 2, "fine_tune": 4, "run_ml_md": 2, "measure_ml_md": 2, "build_report": 1}
+
+
+def test_a_metrics_setting_runs_no_dynamics(finished):
+    again = changed(finished, "experiments", "water", "metrics", "rdf_bins", 50)
+    assert again == {"measure_ml_md": 8, "build_report": 1}
+
+
+def test_another_temperature_runs_only_its_own_dynamics(finished):
+    again = changed(finished, "systems", "water", "temperatures_kelvin", [200, 300, 400])
+    assert again["run_classical_md"] == 1
+    assert "build_system" not in again
+    assert "label_chunk" not in again
+
+
+def test_a_learning_rate_of_one_backbone_leaves_the_other(finished):
+    rates = {"schnet": 1e-3, "painn": 2e-3}
+    again = changed(finished, "experiments", "water", "fine_tuning", "optimization", "learning_rate", rates)
+    assert again["fine_tune"] == 8
+
+
+def test_a_wrong_key_is_one_clear_error(finished):
+    file = finished / "config.yaml"
+    before = file.read_text()
+    file.write_text(before.replace("seed: 7", "sead: 7"))
+    try:
+        done = snakemake(finished, "--dry-run")
+    finally:
+        file.write_text(before)
+    assert done.returncode != 0
+    assert "unknown key 'sead'; did you mean 'seed'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_snakemake_makes_its_own_report(finished):
+    done = snakemake(finished, "--report", "report.zip")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (finished / "report.zip").stat().st_size > 10_000
+
+
+def test_every_configuration_makes_a_graph(tmp_path):
+    """The default and the experiments; published data is stood in for where it is absent."""
+    for path in [ROOT / "config.yaml", *ROOT.glob("experiments/*/config.yaml")]:
+        config = yaml.safe_load(path.read_text())
+        if any(labels["source"] == "deepmd" for labels in config["labels"].values()):
+            continue
+        folder = tmp_path / path.parent.name
+        folder.mkdir()
+        shutil.copy(path, folder)
+        assert rules_to_run(folder)["build_report"] == 1
+
+
+def test_lint():
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--lint"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
