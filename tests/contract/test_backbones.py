@@ -297,6 +297,15 @@ def test_save_and_load(potential, settings, frame, tmp_path):
         assert_same(evaluate(loaded, frame)[key], expected, atol=0)
 
 
+def test_save_and_load_in_single_precision(settings, frame, tmp_path):
+    potential = make_potential(settings, seed=7).eval()
+    save_potential(tmp_path / "model.ckpt", potential, settings, {})
+    graph = graph_from_frames([frame], CUTOFF)
+    loaded = load_potential(tmp_path / "model.ckpt")(graph)
+    for key, expected in potential(graph).items():
+        assert_same(loaded[key], expected, atol=0)
+
+
 def test_same_seed_same_weights(settings):
     one, two, other = (make_potential(settings, seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], two[name]) for name in one)

@@ -5,9 +5,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from gpip.graphs.graph import Graph, Pairs
+from gpip.graphs.graph import Graph
 from gpip.models.interface import Backbone, Features, SpeciesEmbedding
-from gpip.models.messages import pair_sum
+from gpip.models.messages import Sides, bond_sum, pair_sum, sides_of
 from gpip.models.norms import smooth_norm
 from gpip.models.radial import BesselBasis, cosine_cutoff
 
@@ -27,16 +27,17 @@ class Message(nn.Module):
         radial: Tensor,
         cutoff: Tensor,
         unit: Tensor,
-        pairs: Pairs,
+        sides: Sides,
     ) -> tuple[Tensor, Tensor]:
         """Changes of scalars and vectors. `vectors` None stands for zero, before the first layer."""
         filters = (self.filter(radial) * cutoff[:, None]).chunk(3, dim=-1)
         phi = self.phi(scalars).chunk(3, dim=-1)
-        change = pair_sum(filters[0], phi[0], pairs)
-        turned = [pair_sum(filters[1] * unit[:, axis, None], phi[1], pairs, sign=-1) for axis in range(3)]
+        change = pair_sum(filters[0], phi[0], sides)
+        change_of_vectors = bond_sum(filters[1], phi[1], unit, sides)
         if vectors is not None:
-            turned = [part + pair_sum(filters[2], phi[2] * vectors[:, axis], pairs) for axis, part in enumerate(turned)]
-        return change, torch.stack(turned, dim=1)
+            turned = [pair_sum(filters[2], phi[2] * vectors[:, axis], sides) for axis in range(3)]
+            change_of_vectors = change_of_vectors + torch.stack(turned, dim=1)
+        return change, change_of_vectors
 
 
 class Update(nn.Module):
@@ -72,10 +73,11 @@ class PaiNN(Backbone):
         distance = difference.square().sum(-1).sqrt()
         radial, cutoff = self.basis(distance), cosine_cutoff(distance, self.cutoff_angstrom)
         unit = difference / distance[:, None]
+        sides = sides_of(graph)
         scalars = self.embedding(graph.species)
         vectors = None
         for message, update in zip(self.messages, self.updates, strict=True):
-            ds, dv = message(scalars, vectors, radial, cutoff, unit, graph.pairs)
+            ds, dv = message(scalars, vectors, radial, cutoff, unit, sides)
             scalars, vectors = scalars + ds, dv if vectors is None else vectors + dv
             ds, dv = update(scalars, vectors)
             scalars, vectors = scalars + ds, vectors + dv

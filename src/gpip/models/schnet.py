@@ -5,9 +5,9 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from gpip.graphs.graph import Graph, Pairs
+from gpip.graphs.graph import Graph
 from gpip.models.interface import Backbone, Features, SpeciesEmbedding
-from gpip.models.messages import pair_sum
+from gpip.models.messages import Sides, pair_sum, sides_of
 from gpip.models.radial import GaussianBasis
 from gpip.models.splines import Bins, RadialFilter
 
@@ -34,8 +34,8 @@ class Interaction(nn.Module):
             nn.Linear(n_features, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features)
         )
 
-    def forward(self, scalars: Tensor, bins: Bins, pairs: Pairs) -> Tensor:
-        return self.after(pair_sum(self.filter(bins), self.before(scalars), pairs))
+    def forward(self, scalars: Tensor, bins: Bins, sides: Sides) -> Tensor:
+        return self.after(pair_sum(self.filter(bins), self.before(scalars), sides))
 
 
 class SchNet(Backbone):
@@ -52,7 +52,8 @@ class SchNet(Backbone):
     def forward(self, graph: Graph) -> Features:
         distance = graph.pair_vectors().square().sum(-1).sqrt()
         bins = Bins(distance, self.cutoff_angstrom, self.n_bins)
+        sides = sides_of(graph)
         scalars = self.embedding(graph.species)
         for interaction in self.interactions:
-            scalars = scalars + interaction(scalars, bins, graph.pairs)
+            scalars = scalars + interaction(scalars, bins, sides)
         return Features(scalars)

@@ -1,11 +1,14 @@
 """Functions of the interatomic distance alone, tabulated as cubic splines.
 
-A filter network depends on the distance only. Evaluating it at a few hundred nodes and interpolating costs a tenth
-of evaluating it for every pair of a liquid, in each of the passes of a double backward. Cardinal cubic B-splines are
-twice continuously differentiable, and the spline is what is differentiated, so forces are exact slopes of the energy.
-The table is in double precision: differences of neighbouring coefficients keep their digits.
+A filter network depends on the distance only. Evaluating it at a few hundred nodes and interpolating costs
+a tenth of evaluating it for every pair of a liquid, in each pass of a double backward. Cardinal cubic
+B-splines are twice continuously differentiable, and the spline is what is differentiated, so forces are
+exact slopes of the energy. The table is in double precision: differences of neighbouring coefficients keep
+their digits.
 """
 
+import copy
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -73,8 +76,9 @@ class Bins:
 def interpolate(coefficients: Tensor, bins: Bins, order: int = 0) -> Tensor:
     """Derivative of some order of sum_k c_k B_k(r), [n_bins + 3, n] to [n_pairs, n].
 
-    Differentiable any number of times in the coefficients and in `bins.distance`. The two slopes are nodes of their
-    own in the autograd graph: a backward pass for forces skips the slopes with weights, and the other way round.
+    Differentiable any number of times in the coefficients and in `bins.distance`. The two slopes are nodes
+    of their own in the autograd graph: a backward pass for forces skips the slopes with weights, and the
+    other way round.
     """
     values = _OfCoefficients.apply(coefficients, bins, order)
     if not bins.distance.requires_grad:
@@ -162,21 +166,29 @@ class RadialFilter(nn.Module):
         self.network = network
         distance = torch.arange(-3, n_bins + 4, dtype=torch.float64) * (cutoff_angstrom / n_bins)
         with torch.no_grad():
-            self.register_buffer("nodes", basis.double()(distance), persistent=False)
+            self.register_buffer("nodes", copy.deepcopy(basis).double()(distance), persistent=False)
         # Not clamped: the spline then follows the cosine to the very cutoff.
         self.register_buffer("cutoff", 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5, persistent=False)
 
     def coefficients(self) -> Tensor:
         """[n_bins + 3, n] float64: sampled values, with the spline's own smoothing taken out of them."""
-        values = self.nodes.double()
+        values = self.nodes
         for layer in self.network:
             linear = isinstance(layer, nn.Linear)
             values = (
                 nn.functional.linear(values, layer.weight.double(), layer.bias.double()) if linear else layer(values)
             )
-        values = values * self.cutoff.double()[:, None]
+        values = values * self.cutoff[:, None]
         sharper = torch.diff(values, n=2, dim=0) / 6
         return values[2:-2] - sharper[1:-1] + torch.diff(sharper, n=2, dim=0) / 6
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "RadialFilter":
+        """Conversions such as `.float()` leave what is known at the nodes in double precision."""
+        kept = {name: getattr(self, name) for name in ("nodes", "cutoff")}
+        super()._apply(fn, recurse)
+        for name, before in kept.items():
+            setattr(self, name, before.to(getattr(self, name).device))
+        return self
 
     def forward(self, bins: Bins) -> Tensor:
         """[n_pairs, n] of the distances in `bins`."""
