@@ -34,9 +34,7 @@ class Side(NamedTuple):
     def total(self, values: Tensor, weights: Tensor | None = None) -> Tensor:
         """Sum of values [n_pairs, n] times weights [n_pairs] over the pairs of each atom."""
         weights = None if weights is None else weights[self.order]
-        return nn.functional.embedding_bag(
-            self.order, values, self.first, per_sample_weights=weights, mode="sum"
-        )
+        return nn.functional.embedding_bag(self.order, values, self.first, per_sample_weights=weights, mode="sum")
 
 
 class Sides(NamedTuple):
@@ -161,9 +159,7 @@ class _Dots(torch.autograd.Function):
     def forward(ctx: FunctionCtx, vectors: Tensor, values: Tensor, side: Side) -> Tensor:
         ctx.save_for_backward(vectors, values)
         ctx.side = side
-        return torch.stack(
-            [(vectors[:, axis].index_select(0, side.atom).mul_(values)).sum(1) for axis in range(3)], 1
-        )
+        return torch.stack([(vectors[:, axis].index_select(0, side.atom).mul_(values)).sum(1) for axis in range(3)], 1)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:

@@ -48,10 +48,7 @@ PAIRS = torch.tensor([[0, 0, 1, 2, 2], [1, 2, 2, 2, 0]])
 def small_sides(n_atoms=4):
     """Five pairs, one of an atom with its own image; the last atom has none."""
     return Sides(
-        *(
-            Side(atom, atom.argsort(), torch.searchsorted(atom.sort()[0], torch.arange(n_atoms)))
-            for atom in PAIRS
-        )
+        *(Side(atom, atom.argsort(), torch.searchsorted(atom.sort()[0], torch.arange(n_atoms))) for atom in PAIRS)
     )
 
 
