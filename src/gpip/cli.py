@@ -24,7 +24,9 @@ def _dataset_export(arguments: argparse.Namespace) -> None:
 
 
 def _schema(arguments: argparse.Namespace) -> None:
-    print(json_schema(), end="")
+    from gpip.config.reference import markdown
+
+    print(markdown() if arguments.markdown else json_schema(), end="")
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -89,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("output")
     export.set_defaults(run=_dataset_export)
     schema = commands.add_parser("schema", help="print the JSON schema of config.yaml")
+    schema.add_argument("--markdown", action="store_true", help="every key in words instead")
     schema.set_defaults(run=_schema)
     check = commands.add_parser("check", help="check a configuration and say what it would run")
     check.add_argument("config", nargs="?", default="config.yaml")
