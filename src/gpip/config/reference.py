@@ -12,9 +12,10 @@ from gpip.config.project import Project
 
 INTRODUCTION = """# Every key of config.yaml
 
-Made from the settings in `src/gpip/config` by `gpip schema --markdown`. An unknown key is an error. Units are in the
-names: `_angstrom`, `_kelvin`, `_fs`, `_ps`, `_ev`. `name:` stands for a name of your own choosing (letters, digits, `.`,
-`_`, `-`), which becomes part of paths under `results/`. Settings in *italics* hold keys of their own, listed below them.
+Made from the settings in `src/gpip/config` by `gpip schema --markdown`. An unknown key is an error. Units are in
+the names: `_angstrom`, `_kelvin`, `_fs`, `_ps`, `_ev`. `name:` stands for a name of your own choosing (letters,
+digits, `.`, `_`, `-`), which becomes part of paths under `results/`. Settings in *italics* hold keys of their own,
+listed below them.
 """
 
 
