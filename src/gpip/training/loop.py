@@ -144,7 +144,8 @@ class _Run:
 
     def _gradients(self, losses: dict[str, Tensor]) -> dict[str, float]:
         self.optimizer.zero_grad(set_to_none=True)
-        sum(self.objective.weights[name] * loss for name, loss in losses.items()).backward()
+        # Without `inputs` the slopes with the positions would be computed as well, and thrown away.
+        sum(self.objective.weights[name] * loss for name, loss in losses.items()).backward(inputs=self.parameters)
         return {}
 
     def _gradients_by_task(self, losses: dict[str, Tensor]) -> dict[str, float]:
