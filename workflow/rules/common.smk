@@ -2,7 +2,7 @@
 import re
 from pathlib import Path
 
-from gpip.config import project_from
+from gpip.config import plan, project_from
 from gpip.core.errors import InputError
 from gpip.core.seeds import seed_for
 from gpip.core.versions import STAGE_VERSIONS
@@ -57,41 +57,117 @@ def seed_of(stage):
 RUN = "{experiment}/{backbone}/{arm}/n{n_train}/seed{seed}"
 
 
-def classical_runs(systems):
-    """Every classical run of these systems: [(system, temperature label)]."""
-    return [(name, temperature_label(t)) for name in systems for t in project.systems[name].temperatures_kelvin]
+def runs_of_set(wildcards):
+    """System and temperature label of the classical runs in a pre-training set."""
+    return plan.classical_runs(project, project.pretraining.sets[wildcards.set])
 
 
-def fine_tuning_runs():
-    """Wildcards of every fine-tuning run of every experiment."""
-    return [
-        {"experiment": name, "backbone": backbone, "arm": arm, "n_train": n_train, "seed": seed}
-        for name, experiment in project.experiments.items()
-        for backbone in experiment.backbones
-        for arm in experiment.arms
-        for n_train in experiment.n_train
-        for seed in experiment.seeds
-    ]
+def labelled_run(wildcards):
+    """Folder of the classical run that labels are drawn from."""
+    labels = project.labels[wildcards.labels]
+    return f"results/classical_md/{labels.system}/{temperature_label(labels.temperature_kelvin)}K"
 
 
-def ml_md_runs():
-    """The fine-tuning runs whose networks drive dynamics: the largest training set, the first seeds."""
-    return [
-        run
-        for run in fine_tuning_runs()
-        if (experiment := project.experiments[run["experiment"]]).ml_md
-        and run["n_train"] == max(experiment.n_train)
-        and run["seed"] in experiment.seeds[: experiment.ml_md.n_seeds]
-    ]
+def labels_of_experiment(wildcards):
+    return f"results/labels/{project.experiments[wildcards.experiment].labels}/labels.h5"
 
 
-def pretraining_runs():
-    """Set, backbone and recipe of every pre-training that an experiment starts from."""
-    runs = {
-        (experiment.pretraining_set, backbone, arm.recipe)
-        for experiment in project.experiments.values()
-        for backbone in experiment.backbones
-        for arm in experiment.arms.values()
-        if arm.recipe
+def arm_of(wildcards):
+    return project.experiments[wildcards.experiment].arms[wildcards.arm]
+
+
+def pretrained_of(wildcards):
+    """The checkpoint an arm starts from; nothing for an arm from scratch."""
+    pretraining_set = project.experiments[wildcards.experiment].pretraining_set
+    recipe = arm_of(wildcards).recipe
+    return f"results/pretraining/{pretraining_set}/{wildcards.backbone}/{recipe}/model.ckpt" if recipe else []
+
+
+def reference_of(wildcards):
+    """The classical trajectory or the labelled frames that the metrics compare with."""
+    reference = project.experiments[wildcards.experiment].metrics.reference
+    if reference == "labels":
+        return labels_of_experiment(wildcards)
+    temperature = temperature_label(reference.temperature_kelvin)
+    return f"results/classical_md/{reference.system}/{temperature}K/trajectory.h5"
+
+
+def reference_step_fs(wildcards):
+    """Time between the frames of the reference; nothing where they are no trajectory."""
+    experiment = project.experiments[wildcards.experiment]
+    if experiment.metrics.reference == "labels":
+        return getattr(project.labels[experiment.labels], "time_step_fs", None)
+    return project.systems[experiment.metrics.reference.system].sampling.sample_every_ps * 1000
+
+
+FINE_TUNING_FILES = ("model.ckpt", "history.csv", "errors.json", "predictions.h5")
+METRICS_FILES = ("metrics.json", "rdf.csv", "msd.csv", "traces.csv")
+
+
+def report_files():
+    """The runs that the report shows, stage by stage, with the paths of their files."""
+    return {
+        "fine_tuning": [
+            run | {"folder": f"results/finetuning/{RUN}".format(**run)} for run in plan.fine_tuning_runs(project)
+        ],
+        "ml_md": [
+            run
+            | {"trajectory": f"results/ml_md/{RUN}/trajectory.h5".format(**run)}
+            | {"metrics": f"results/metrics/{RUN}".format(**run)}
+            for run in plan.ml_md_runs(project)
+        ],
+        "pretraining": [
+            run | {"folder": "results/pretraining/{set}/{backbone}/{recipe}".format(**run)}
+            for run in plan.pretraining_runs(project)
+        ],
+        "classical": [
+            {
+                "system": system,
+                "temperature_kelvin": float(temperature),
+                "log": f"results/classical_md/{system}/{temperature}K/log.csv",
+            }
+            for system, temperature in plan.used_classical_runs(project)
+        ],
+        "labels": [
+            {
+                "name": name,
+                "file": f"results/labels/{name}/labels.h5",
+                "rejected": f"results/labels/{name}/rejected.csv",
+            }
+            for name in plan.used_labels(project)
+        ],
+        "benchmarks": benchmark_files(),
     }
-    return [dict(zip(("set", "backbone", "recipe"), run)) for run in sorted(runs)]
+
+
+def benchmark_files():
+    """What Snakemake measured of each job that the report depends on."""
+    runs = plan.used_classical_runs(project)
+    files = [f"build_system/{system}" for system in sorted({system for system, _ in runs})]
+    files += [f"run_classical_md/{system}/{temperature}K" for system, temperature in runs]
+    files += [f"make_dataset/{name}" for name in sorted({run["set"] for run in plan.pretraining_runs(project)})]
+    for name in plan.used_labels(project):
+        if project.labels[name].source == "deepmd":
+            files += [f"read_deepmd_labels/{name}"]
+        else:
+            files += [f"draw_configurations/{name}", f"merge_labels/{name}"]
+            files += [f"label_chunk/{name}/{chunk}" for chunk in range(project.labels[name].n_jobs)]
+    files += ["pretrain/{set}/{backbone}/{recipe}".format(**run) for run in plan.pretraining_runs(project)]
+    files += [f"fine_tune/{RUN}".format(**run) for run in plan.fine_tuning_runs(project)]
+    rules_of_ml_md = ("run_ml_md", "measure_ml_md")
+    files += [f"{rule}/{RUN}".format(**run) for run in plan.ml_md_runs(project) for rule in rules_of_ml_md]
+    return [f"results/benchmarks/{file}.tsv" for file in files]
+
+
+def report_inputs(_):
+    """Every file that the report is made from."""
+    files = report_files()
+    return [
+        *(f"{run['folder']}/{name}" for run in files["fine_tuning"] for name in FINE_TUNING_FILES),
+        *(run["trajectory"] for run in files["ml_md"]),
+        *(f"{run['metrics']}/{name}" for run in files["ml_md"] for name in METRICS_FILES),
+        *(f"{run['folder']}/{name}" for run in files["pretraining"] for name in ("model.ckpt", "losses.csv")),
+        *(run["log"] for run in files["classical"]),
+        *(run[name] for run in files["labels"] for name in ("file", "rejected")),
+        *files["benchmarks"],
+    ]

@@ -1,7 +1,3 @@
-def runs_of_set(wildcards):
-    return classical_runs(project.pretraining.sets[wildcards.set])
-
-
 rule make_dataset:
     input:
         trajectories=lambda w: [

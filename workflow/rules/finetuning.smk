@@ -1,18 +1,3 @@
-def labels_of_experiment(wildcards):
-    return f"results/labels/{project.experiments[wildcards.experiment].labels}/labels.h5"
-
-
-def arm_of(wildcards):
-    return project.experiments[wildcards.experiment].arms[wildcards.arm]
-
-
-def pretrained_of(wildcards):
-    """The checkpoint an arm starts from; nothing for an arm from scratch."""
-    pretraining_set = project.experiments[wildcards.experiment].pretraining_set
-    recipe = arm_of(wildcards).recipe
-    return f"results/pretraining/{pretraining_set}/{wildcards.backbone}/{recipe}/model.ckpt" if recipe else []
-
-
 rule split_labels:
     input:
         labels=labels_of_experiment,

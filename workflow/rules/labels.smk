@@ -1,10 +1,4 @@
 # Labels come from an engine, in chunks that are jobs of their own, or from existing files.
-def labelled_run(wildcards):
-    """Folder of the classical run that labels are drawn from."""
-    labels = project.labels[wildcards.labels]
-    return f"results/classical_md/{labels.system}/{temperature_label(labels.temperature_kelvin)}K"
-
-
 rule draw_configurations:
     input:
         trajectory=lambda w: f"{labelled_run(w)}/trajectory.h5",
@@ -65,10 +59,10 @@ rule merge_labels:
         "results/logs/merge_labels/{labels}.log",
     benchmark:
         "results/benchmarks/merge_labels/{labels}.tsv"
-    conda:
-        "../../envs/gpip.yaml"
     wildcard_constraints:
         labels=names(name for name, labels in project.labels.items() if labels.source != "deepmd"),
+    conda:
+        "../../envs/gpip.yaml"
     params:
         settings=lambda w: dump(project.labels[w.labels]),
         version=STAGE_VERSIONS["labels"],
@@ -84,10 +78,10 @@ rule read_deepmd_labels:
         "results/logs/read_deepmd_labels/{labels}.log",
     benchmark:
         "results/benchmarks/read_deepmd_labels/{labels}.tsv"
-    conda:
-        "../../envs/gpip.yaml"
     wildcard_constraints:
         labels=names(name for name, labels in project.labels.items() if labels.source == "deepmd"),
+    conda:
+        "../../envs/gpip.yaml"
     params:
         settings=lambda w: dump(project.labels[w.labels]),
         folder=lambda w: str(project.data_path(project.labels[w.labels].path)),
