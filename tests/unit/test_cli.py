@@ -71,7 +71,7 @@ def test_check_counts_the_frames_of_existing_labels(tmp_path: Path, capsys) -> N
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     assert main(["check", str(tmp_path / "config.yaml")]) == 0
-    assert "labels aimd: 12 frames read from" in capsys.readouterr().out
+    assert "labels aimd: read from aimd, 12 frames" in capsys.readouterr().out
     config["experiments"]["e"]["n_train"] = [7]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     assert main(["check", str(tmp_path / "config.yaml")]) == 2
