@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gpip.config.pretraining import ContrastTask
 from gpip.graphs.graph import Graph
+from gpip.models.messages import sides_of
 
 
 def fourier_encoding(distances: Tensor, n_fourier: int) -> Tensor:
@@ -18,28 +19,32 @@ def fourier_encoding(distances: Tensor, n_fourier: int) -> Tensor:
 
 
 class Net3D(nn.Module):
-    """Per-atom codes from interatomic distances; every atom starts from the same learned vector."""
+    """Per-atom codes from interatomic distances, one layer of messages.
+
+    Every atom starts from the same learned vector, so the message of a pair depends on its distance alone and is the
+    same in both directions.
+    """
 
     def __init__(self, task: ContrastTask):
         super().__init__()
         width, self.n_fourier = task.n_features, task.n_fourier
         self.start = nn.Parameter(torch.randn(width))
-        self.edges = nn.Sequential(nn.Linear(2 * task.n_fourier + 1, width), nn.SiLU(), nn.BatchNorm1d(width))
-        self.message = nn.Sequential(nn.Linear(3 * width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.message = nn.Sequential(
+            *(nn.Linear(2 * task.n_fourier + 1, width), nn.SiLU(), nn.BatchNorm1d(width)),
+            *(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()),
+        )
         self.gate = nn.Linear(width, 1)
         self.update = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, graph: Graph) -> Tensor:
         """[n_atoms, n_features]. Only positions, cell and edges of `graph` are read, never the species."""
-        n_atoms = len(graph.positions)
-        centres, neighbours = graph.edge_index
-        edges = self.edges(fourier_encoding(graph.edge_vectors().norm(dim=1), self.n_fourier))
-        atoms = self.start.expand(n_atoms, -1)
-        messages = self.message(torch.cat([atoms[centres], atoms[neighbours], edges], dim=1))
+        distances = graph.pair_vectors().norm(dim=1)
+        messages = self.message(fourier_encoding(distances, self.n_fourier))
         messages = messages * torch.sigmoid(self.gate(messages))
-        total = torch.zeros_like(atoms).index_add(0, centres, messages)
-        n_neighbours = torch.bincount(centres, minlength=n_atoms).clamp(min=1).unsqueeze(1)
-        return atoms + self.update(total / n_neighbours)
+        sides = sides_of(graph)
+        total = sides.centre.total(messages) + sides.neighbour.total(messages)
+        n_neighbours = torch.bincount(graph.edge_index[0], minlength=graph.n_atoms).clamp(min=1)
+        return self.start + self.update(total / n_neighbours.unsqueeze(1))
 
 
 def graph_readout(atoms: Tensor, graph: Graph) -> Tensor:

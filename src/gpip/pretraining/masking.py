@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 from gpip.config.pretraining import MaskTask
 from gpip.graphs.graph import Graph
-from gpip.models.radial import GaussianBasis, cosine_cutoff
+from gpip.models.messages import pair_sum, sides_of
+from gpip.models.radial import GaussianBasis
+from gpip.models.schnet import BINS_PER_GAUSSIAN
+from gpip.models.splines import Bins, RadialFilter
 
 MASK = 0
 """Species index of the [MASK] token."""
@@ -48,21 +51,19 @@ class Decoder(nn.Module):
 
     def __init__(self, n_features: int, n_targets: int, cutoff_angstrom: float, n_radial: int = 20):
         super().__init__()
-        self.cutoff_angstrom = cutoff_angstrom
+        self.cutoff_angstrom, self.n_bins = cutoff_angstrom, BINS_PER_GAUSSIAN * n_radial
         self.remask_token = nn.Parameter(torch.randn(n_features) * n_features**-0.5)
         self.into = nn.Linear(n_features, n_features)
-        self.basis = GaussianBasis(n_radial, cutoff_angstrom)
-        self.filters = nn.Sequential(nn.Linear(n_radial, n_features), nn.SiLU(), nn.Linear(n_features, n_features))
+        network = nn.Sequential(nn.Linear(n_radial, n_features), nn.SiLU(), nn.Linear(n_features, n_features))
+        self.filter = RadialFilter(GaussianBasis(n_radial, cutoff_angstrom), network, cutoff_angstrom, self.n_bins)
         self.out = nn.Sequential(nn.Linear(2 * n_features, n_features), nn.SiLU(), nn.Linear(n_features, n_targets))
 
     def forward(self, codes: Tensor, masked: Tensor, graph: Graph) -> Tensor:
         """Restored features [n_masked, n_targets] of the atoms `masked` from latent codes [n_atoms, n_features]."""
         codes = self.into(codes).index_copy(0, masked, self.remask_token.expand(len(masked), -1))
-        distances = graph.edge_vectors().norm(dim=1)
-        filters = self.filters(self.basis(distances))
-        filters = filters * cosine_cutoff(distances, self.cutoff_angstrom).unsqueeze(1)
-        centres, neighbours = graph.edge_index
-        gathered = torch.zeros_like(codes).index_add(0, centres, codes[neighbours] * filters)
+        distances = graph.pair_vectors().detach().norm(dim=1)
+        filters = self.filter(Bins(distances, self.cutoff_angstrom, self.n_bins))
+        gathered = pair_sum(filters, codes, sides_of(graph))
         return self.out(torch.cat([codes[masked], gathered[masked]], dim=1))
 
 
