@@ -46,7 +46,9 @@ def initial_potential(
     }
     rms_force = float(np.sqrt(np.mean(np.concatenate([frame.forces for frame in train_frames]) ** 2)))
     if pretrained is None:
-        record["fresh"] = sorted(potential.state_dict())
+        state = potential.state_dict()
+        record |= {"energy_head": "fresh", "fresh": sorted(state), "n_loaded": 0}
+        record["n_fresh"] = sum(tensor.numel() for tensor in state.values())
         potential.energy_scale.fill_(rms_force)
     else:
         source = load_potential(pretrained, expected_settings=backbone)

@@ -17,7 +17,7 @@ from gpip.report.inputs import Run, RunFiles, group_by, read_csv
 from gpip.report.names import metric_name, metric_order
 from gpip.report.rounding import mean_and_spread, plus_minus
 from gpip.report.style import styled
-from gpip.report.tables import ERROR_NAMES, all_tables, in_words, read_metrics, run_errors, write_tables
+from gpip.report.tables import ERROR_NAMES, all_tables, read_metrics, run_errors, transfer_cells, write_tables
 from gpip.report.wording import CAPTIONS, caveats, findings, incidents, metric_cell, what_was_run
 
 PIXELS_PER_INCH = 105
@@ -94,9 +94,8 @@ def transfer_rows(runs: list[Run]) -> list[dict[str, Any]]:
     """What each arm took over: its first run stands for all."""
     rows = []
     for (experiment, backbone, arm), members in group_by(runs, "experiment", "backbone", "arm").items():
-        words = in_words(run_errors(members[0]).get("transfer"))
-        if words:
-            rows.append({"experiment": experiment, "backbone": backbone, "arm": arm, "transfer": words})
+        cells = transfer_cells(run_errors(members[0])["transfer"])
+        rows.append({"experiment": experiment, "backbone": backbone, "arm": arm} | cells)
     return rows
 
 

@@ -14,11 +14,13 @@ def no_number(reason: str) -> str:
 def rounded(value: float, uncertainty: float | None = None, digits: int = 4) -> str:
     """A number to the first digit of its uncertainty, to the second where that starts with 1 or 2.
 
-    Without an uncertainty, to so many digits.
+    Never to more than so many digits: the spread of two or three values may be small by chance.
     """
     if uncertainty is not None and uncertainty > 0 and math.isfinite(uncertainty):
         first_digit = -math.floor(math.log10(uncertainty))
         decimals = first_digit + (round(uncertainty, first_digit + 1) < 3 * 10.0**-first_digit)
+        if value:
+            decimals = min(decimals, digits - 1 - math.floor(math.log10(abs(value))))
         return f"{round(value, decimals):.{max(decimals, 0)}f}"
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
@@ -30,7 +32,11 @@ def plus_minus(value: float, uncertainty: float | None, digits: int = 4) -> str:
     """Such as "12.3 ± 1.1"; the number alone where the uncertainty is unknown or zero."""
     if uncertainty is None or not uncertainty > 0:
         return rounded(value, digits=digits)
-    return f"{rounded(value, uncertainty)} ± {rounded(uncertainty, uncertainty)}"
+    shown = rounded(value, uncertainty, digits)
+    decimals = len(shown.partition(".")[2])
+    if not decimals:
+        return f"{shown} ± {rounded(uncertainty, uncertainty)}"
+    return f"{shown} ± {max(uncertainty, 10.0**-decimals):.{decimals}f}"
 
 
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:

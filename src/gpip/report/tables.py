@@ -135,25 +135,28 @@ def _gain(runs: list[Run], baseline: list[Run], metric: str) -> dict[str, Any]:
 
 
 def transfers_table(runs: list[Run]) -> pd.DataFrame:
-    """Which weights each pre-trained network took over, and its force error before the first step."""
+    """Which weights each network took over, and its force error before the first step."""
     rows = []
     for run in runs:
         errors = run_errors(run)
-        words = in_words(errors.get("transfer")) or "nothing recorded"
         step_0 = _number(errors["step_0"].get(GAIN_METRICS[0]))
-        rows.append(_key(run) | {f"step_0_{GAIN_METRICS[0]}": step_0, "transfer": words})
+        rows.append(_key(run) | transfer_cells(errors["transfer"]) | {f"step_0_{GAIN_METRICS[0]}": step_0})
     return pd.DataFrame(rows)
 
 
-def in_words(record: Any) -> str:
-    """A nested record as one line of text; long lists as their length."""
-    if isinstance(record, dict):
-        return "; ".join(f"{key.replace('_', ' ')}: {in_words(value)}" for key, value in record.items())
-    if isinstance(record, list):
-        return f"{len(record)} entries" if len(record) > 4 else ", ".join(map(in_words, record)) or "none"
-    if isinstance(record, float):
-        return rounded(record)
-    return "" if record is None else str(record)
+def transfer_cells(record: dict[str, Any]) -> dict[str, Any]:
+    """What a transfer record says, as cells of a table: counts of weights, and what the energy head is."""
+    head = "carried over" if record["energy_head"] == "carried" else "fresh"
+    factor = record.get("head_factor")
+    return {
+        "weights_loaded": record["n_loaded"],
+        "weights_fresh": record["n_fresh"],
+        "energy_head": head,
+        "head_factor": no_number("fresh head") if factor is None else rounded(factor),
+        "head_force_correlation": (
+            no_number("fresh head") if factor is None else rounded(record["head_force_correlation"])
+        ),
+    }
 
 
 def read_metrics(run: Run) -> dict[str, dict[str, Any]]:
@@ -202,7 +205,7 @@ def pretraining_table(runs: list[Run]) -> pd.DataFrame:
                     "set": run["set"],
                     "backbone": run["backbone"],
                     "recipe": run["recipe"],
-                    "n_steps": int(losses["step"].iloc[-1]),
+                    "n_steps": int(losses["step"].iloc[-1]) + 1,
                     "frames_seen": int(losses["frames_seen"].iloc[-1]),
                     "task": task,
                     "loss_start": _number(losses[task].iloc[:tenth].mean()),

@@ -113,7 +113,7 @@ def fine_tuning(root: Path, backbone: str, arm: str, n_train: int, seed: int) ->
     energy_predicted = energy + generator.normal(0, 192 * final / 4e4, 16)
     test = energy_errors(energy, energy_predicted, 192) | force_errors(reference, predicted)
     start = {name: value * (9 if arm != "gpip" else 5) for name, value in test.items()}
-    transfer = {"loaded": ["embedding", "interactions"], "fresh": ["energy_head"], "recipe": "gpip"}
+    transfer = {"energy_head": "fresh", "n_loaded": 28, "n_fresh": 6}
     record = {
         "test": test,
         "validation": test,
@@ -121,7 +121,7 @@ def fine_tuning(root: Path, backbone: str, arm: str, n_train: int, seed: int) ->
         "best_step": n_steps,
         "n_steps": n_steps,
         "n_parameters": 54321,
-        "transfer": transfer if arm == "gpip" else {},
+        "transfer": transfer if arm == "gpip" else transfer | {"n_loaded": 0, "n_fresh": 34},
     }
     (folder / "errors.json").write_text(json.dumps(record))
     with h5py.File(folder / "predictions.h5", "w") as file:

@@ -91,7 +91,7 @@ def test_the_page_says_what_happened_in_words(report):
         "That is the force field&#39;s liquid, not the one of the labels",
         "ML-driven run of painn, scratch, 40 frames, seed 0 came apart: replica 1 at 1.205 ps",
         "2 frames left out: largest force 41.2 eV/Å is above 30 (1)",
-        "loaded: embedding, interactions; fresh: energy_head",
+        "weights loaded",
         "64 water, tip3p, 10 temperatures from 100 to 1000 K",
         "≥ 1.99",
         "root seed 2026",

@@ -14,10 +14,10 @@ from gpip.report.tables import (
     cost_table,
     errors_table,
     gain_table,
-    in_words,
     labels_table,
     pretraining_table,
     rule_of,
+    transfer_cells,
 )
 
 INITIALISATIONS = PROJECT["experiments"]["water"]["initialisations"]
@@ -116,9 +116,13 @@ def test_numbers_without_uncertainty_keep_four_digits():
     assert [rounded(value) for value in (107.9123, 0.0051234, 1.5e-7)] == ["107.9", "0.005123", "1.5e-07"]
 
 
-def test_records_become_a_line_of_text():
-    record = {"loaded": ["a"] * 9, "energy_head": {"factor": 1.23456}, "fresh": []}
-    assert in_words(record) == "loaded: 9 entries; energy head: factor: 1.235; fresh: none"
+def test_transfers_say_what_was_loaded_and_what_the_head_is():
+    scratch = {"energy_head": "fresh", "n_loaded": 0, "n_fresh": 10}
+    carried = {"energy_head": "carried", "n_loaded": 10, "n_fresh": 0}
+    carried |= {"head_factor": 0.123456, "head_force_correlation": 0.48}
+    assert transfer_cells(scratch)["head_factor"].startswith("–")
+    assert transfer_cells(carried)["head_factor"] == "0.1235"
+    assert transfer_cells(carried)["energy_head"] == "carried over"
 
 
 def test_wrong_inputs_are_named(tmp_path):
