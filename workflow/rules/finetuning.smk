@@ -36,6 +36,8 @@ rule fine_tune:
     conda:
         "../../envs/gpip.yaml"
     threads: 1
+    resources:
+        gpu=0,
     params:
         backbone=lambda w: dump(project.backbones[w.backbone]),
         initialisation=lambda w: dump(arm_of(w)),

@@ -12,6 +12,8 @@ rule run_ml_md:
     conda:
         "../../envs/gpip.yaml"
     threads: 1
+    resources:
+        gpu=0,
     params:
         settings=lambda w: dump(project.experiments[w.experiment].ml_md, exclude={"n_seeds"}),
         # The same for every arm and backbone: the same starts and the same velocities.

@@ -11,6 +11,8 @@ rule pretrain:
     conda:
         "../../envs/gpip.yaml"
     threads: 1
+    resources:
+        gpu=0,
     params:
         backbone=lambda w: dump(project.backbones[w.backbone]),
         recipe=lambda w: dump(project.pretraining.recipes[w.recipe], exclude={"optimization": {"learning_rate"}}),

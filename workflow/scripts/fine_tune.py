@@ -19,5 +19,6 @@ with logged_job(snakemake.log[0]):
         learning_rate=snakemake.params.learning_rate,
         seed=snakemake.params.seed,
         n_threads=snakemake.threads,
+        device="cuda" if snakemake.resources.gpu else "cpu",
         outputs=Outputs(**{name: Path(path) for name, path in snakemake.output.items()}),
     )

@@ -15,6 +15,7 @@ with logged_job(snakemake.log[0]):
         learning_rate=snakemake.params.learning_rate,
         seed=snakemake.params.seed,
         n_threads=snakemake.threads,
+        device="cuda" if snakemake.resources.gpu else "cpu",
         checkpoint=Path(snakemake.output.checkpoint),
         losses=Path(snakemake.output.losses),
     )

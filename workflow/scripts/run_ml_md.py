@@ -18,5 +18,6 @@ with logged_job(snakemake.log[0]):
         snakemake.params.seed,
         snakemake.output.trajectory,
         n_threads=snakemake.threads,
+        device="cuda" if snakemake.resources.gpu else "cpu",
         inputs=[files.checkpoint, files.labels, files.split],
     )

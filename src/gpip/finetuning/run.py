@@ -21,6 +21,7 @@ from gpip.finetuning.initialise import initial_potential
 from gpip.metrics.errors import energy_errors, force_errors, force_mae_by_element
 from gpip.models.checkpoint import save_potential
 from gpip.models.potential import Potential
+from gpip.training.device import training_device
 from gpip.training.loop import Plan, Validation, train
 from gpip.training.supervised import EnergyForceObjective, predict
 
@@ -46,6 +47,7 @@ def fine_tune(
     learning_rate: float,
     seed: int,
     n_threads: int,
+    device: str,
     outputs: Outputs,
 ) -> None:
     """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames."""
@@ -53,6 +55,7 @@ def fine_tune(
     dataset, parts = Dataset(labels), read_split(split)._asdict()
     frames = {name: dataset.frames(parts[name]) for name in ("train", "validation", "test")}
     potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed)
+    potential.to(training_device(device))
     step_0 = errors_on(potential, frames["validation"])
     _print_start(record, step_0)
     objective = EnergyForceObjective(

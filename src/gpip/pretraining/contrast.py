@@ -14,7 +14,7 @@ from gpip.models.messages import sides_of
 
 def fourier_encoding(distances: Tensor, n_fourier: int) -> Tensor:
     """sin and cos of d/2^k for k < n_fourier, and d itself: [n_edges, 2 n_fourier + 1] from [n_edges]."""
-    scaled = distances.unsqueeze(1) / 2.0 ** torch.arange(n_fourier, dtype=distances.dtype)
+    scaled = distances.unsqueeze(1) / 2.0 ** torch.arange(n_fourier).to(distances)
     return torch.cat([scaled.sin(), scaled.cos(), distances.unsqueeze(1)], dim=1)
 
 
@@ -82,5 +82,5 @@ class Contrast(nn.Module):
 def info_nce(ours: Tensor, theirs: Tensor, temperature: float) -> Tensor:
     """-mean_i log(exp(s_ii/τ) / Σ_{k≠i} exp(s_ik/τ)), s the cosine similarity; both [n, n_output] (GPIP Eq. 6)."""
     similarity = nn.functional.normalize(ours, dim=1) @ nn.functional.normalize(theirs, dim=1).T / temperature
-    own = torch.eye(len(similarity), dtype=torch.bool)
+    own = torch.eye(len(similarity), dtype=torch.bool, device=similarity.device)
     return (torch.logsumexp(similarity.masked_fill(own, float("-inf")), dim=1) - similarity.diagonal()).mean()

@@ -21,6 +21,7 @@ from gpip.models.interface import N_SPECIES, Features
 from gpip.models.potential import Potential, forces_from_energy
 from gpip.pretraining.contrast import Contrast
 from gpip.pretraining.masking import Decoder, mask_species, scaled_cosine_error
+from gpip.training.device import device_of
 
 
 class PretextModel(nn.Module):
@@ -84,20 +85,26 @@ class PretextObjective:
     ) -> dict[str, Tensor]:
         recipe, model = self.recipe, self.module
         model.train()
-        species, masked = graph.species, None
-        seen = graph.replace(positions=graph.positions.detach().requires_grad_(recipe.denoise is not None))
+        device = device_of(model)
+        # Masks are drawn on the CPU, whatever the device, so that a seed means the same everywhere.
+        hidden, masked = graph.species, None
         if recipe.mask:
-            hidden, masked = mask_species(species, self.elements, recipe.mask, generator)
-            seen = seen.replace(species=hidden)
+            hidden, masked = mask_species(graph.species, self.elements, recipe.mask, generator)
+            masked = masked.to(device)
+        graph, noise, hidden = graph.to(device), noise.to(device), hidden.to(device)
+        positions = graph.positions.detach().requires_grad_(recipe.denoise is not None)
+        seen = graph.replace(positions=positions, species=hidden)
         features = model.potential.features(seen)
         losses = {}
         if recipe.mask:
             restored = model.decoder(features.scalars, masked, seen)
-            losses["mask"] = scaled_cosine_error(restored, self._mask_target(species[masked]), recipe.mask.exponent)
+            losses["mask"] = scaled_cosine_error(
+                restored, self._mask_target(graph.species[masked]), recipe.mask.exponent
+            )
         if recipe.denoise:
             losses["denoise"] = torch.mean((self.predict_noise(features, seen) - self._noise_target(noise)) ** 2)
         if recipe.contrast:
-            clean = graph_from_frames(clean_frames, recipe.contrast.cutoff_angstrom)
+            clean = graph_from_frames(clean_frames, recipe.contrast.cutoff_angstrom).to(device)
             losses["contrast"] = model.contrast(features.scalars, seen, clean)
         return losses
 

@@ -16,6 +16,7 @@ from gpip.models.checkpoint import save_potential
 from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
 from gpip.pretraining.objective import PretextObjective
+from gpip.training.device import training_device
 from gpip.training.labels import fit_reference_energies
 from gpip.training.loop import Objective, Plan, train
 from gpip.training.supervised import EnergyForceObjective
@@ -30,6 +31,7 @@ def pretrain(
     learning_rate: float,
     seed: int,
     n_threads: int,
+    device: str,
     checkpoint: Path,
     losses: Path,
 ) -> None:
@@ -64,6 +66,7 @@ def pretrain(
         history=losses,
         fingerprint={**settings, "dataset": digest(dataset_path), "n_steps": n_steps, "seed": seed},
     )
+    objective.module.to(training_device(device))
     result = train(objective, plan)
     save_potential(checkpoint, potential, backbone, provenance("pretraining", settings | result, seed, [dataset_path]))
     plan.checkpoint.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 from gpip.core.frame import Frame
 from gpip.graphs.batching import graph_from_frames
 from gpip.models.potential import Potential
+from gpip.training.device import device_of
 from gpip.training.labels import labels_of
 from gpip.training.losses import energy_loss, force_loss
 
@@ -30,12 +31,13 @@ class EnergyForceObjective:
     def losses(self, frames: np.ndarray, step: int) -> dict[str, Tensor]:
         chosen = [self.frames[int(index)] for index in frames]
         energies, forces = labels_of(chosen, self.where)
-        graph = graph_from_frames(chosen, self.module.cutoff_angstrom)
+        device = device_of(self.module)
+        graph = graph_from_frames(chosen, self.module.cutoff_angstrom).to(device)
         self.module.train()
         predicted = self.module(graph)
         return {
-            "energy": energy_loss(predicted["energy"], energies),
-            "forces": force_loss(predicted["forces"], forces, graph),
+            "energy": energy_loss(predicted["energy"], energies.to(device)),
+            "forces": force_loss(predicted["forces"], forces.to(device), graph),
         }
 
 
@@ -45,8 +47,9 @@ def predict(potential: Potential, frames: Sequence[Frame], batch_size: int = 8) 
     energies, forces = [], []
     for start in range(0, len(frames), batch_size):
         chosen = [frames[index] for index in range(start, min(start + batch_size, len(frames)))]
-        predicted = potential(graph_from_frames(chosen, potential.cutoff_angstrom))
-        energies.append(predicted["energy"].detach().numpy())
+        graph = graph_from_frames(chosen, potential.cutoff_angstrom).to(device_of(potential))
+        predicted = {name: value.detach().cpu() for name, value in potential(graph).items()}
+        energies.append(predicted["energy"].numpy())
         sizes = [frame.n_atoms for frame in chosen]
-        forces += [part.numpy() for part in torch.split(predicted["forces"].detach(), sizes)]
+        forces += [part.numpy() for part in torch.split(predicted["forces"], sizes)]
     return np.concatenate(energies), forces

@@ -108,7 +108,17 @@ def run(files, folder, arm=None, checkpoint=None):
     names = {"checkpoint": "model.ckpt", "history": "history.csv", "errors": "errors.json"}
     outputs = Outputs(**{key: folder / name for key, name in names.items()}, predictions=folder / "predictions.h5")
     fine_tune(
-        *files, checkpoint, BACKBONE, arm or Initialisation(), SETTINGS, 9, 1e-2, seed=1, n_threads=1, outputs=outputs
+        *files,
+        checkpoint,
+        BACKBONE,
+        arm or Initialisation(),
+        SETTINGS,
+        9,
+        1e-2,
+        seed=1,
+        n_threads=1,
+        device="cpu",
+        outputs=outputs,
     )
     return outputs
 

@@ -113,6 +113,7 @@ class Oracle(nn.Module):
         super().__init__()
         self.clean, self.cell, self.scale = clean_positions, cell, scale
         self.n_features = 8
+        self.weight = nn.Parameter(torch.zeros(1))
 
     @property
     def backbone(self):

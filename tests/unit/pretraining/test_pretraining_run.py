@@ -49,7 +49,7 @@ def write(path, frames, with_labels=True):
 
 
 def run(dataset, recipe, folder, backbone=SCHNET):
-    pretrain(dataset, backbone, recipe, 1e-2, 1, 1, folder / "model.ckpt", folder / "losses.csv")
+    pretrain(dataset, backbone, recipe, 1e-2, 1, 1, "cpu", folder / "model.ckpt", folder / "losses.csv")
     return folder
 
 

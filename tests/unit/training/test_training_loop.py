@@ -10,6 +10,7 @@ from gpip.config.optimization import Optimization
 from gpip.core.errors import InputError
 from gpip.models.registry import make_potential
 from gpip.training.batches import BatchOrder
+from gpip.training.device import training_device
 from gpip.training.loop import Plan, Validation, train
 from gpip.training.schedule import learning_rate_at
 from gpip.training.supervised import EnergyForceObjective
@@ -131,3 +132,9 @@ def test_frames_without_forces_are_refused(tmp_path, water_frames):
     frames = [replace(frame, forces=None) for frame in water_frames]
     with pytest.raises(InputError, match="has no forces"):
         train(objective(frames), plan(tmp_path))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here, so asking for one is no error")
+def test_a_gpu_that_is_not_there_is_an_error():
+    with pytest.raises(InputError, match="a GPU was asked for"):
+        training_device("cuda")
