@@ -98,9 +98,8 @@ class PretextObjective:
         losses = {}
         if recipe.mask:
             restored = model.decoder(features.scalars, masked, seen)
-            losses["mask"] = scaled_cosine_error(
-                restored, self._mask_target(graph.species[masked]), recipe.mask.exponent
-            )
+            target = self._mask_target(graph.species[masked])
+            losses["mask"] = scaled_cosine_error(restored, target, recipe.mask.exponent)
         if recipe.denoise:
             losses["denoise"] = torch.mean((self.predict_noise(features, seen) - self._noise_target(noise)) ** 2)
         if recipe.contrast:

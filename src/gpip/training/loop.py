@@ -97,7 +97,7 @@ class _Run:
     def resume(self) -> None:
         rows: list[dict[str, Any]] = []
         if self.plan.checkpoint.exists():
-            state = torch.load(self.plan.checkpoint, weights_only=True)
+            state = torch.load(self.plan.checkpoint, map_location="cpu", weights_only=True)
             if state["fingerprint"] == repr(self.plan.fingerprint):
                 self.objective.module.load_state_dict(state["module"])
                 self.optimizer.load_state_dict(state["optimizer"])

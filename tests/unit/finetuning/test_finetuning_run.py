@@ -107,19 +107,8 @@ def files(tmp_path, water_frames):
 def run(files, folder, arm=None, checkpoint=None):
     names = {"checkpoint": "model.ckpt", "history": "history.csv", "errors": "errors.json"}
     outputs = Outputs(**{key: folder / name for key, name in names.items()}, predictions=folder / "predictions.h5")
-    fine_tune(
-        *files,
-        checkpoint,
-        BACKBONE,
-        arm or Initialisation(),
-        SETTINGS,
-        9,
-        1e-2,
-        seed=1,
-        n_threads=1,
-        device="cpu",
-        outputs=outputs,
-    )
+    where = {"n_threads": 1, "device": "cpu", "outputs": outputs}
+    fine_tune(*files, checkpoint, BACKBONE, arm or Initialisation(), SETTINGS, 9, 1e-2, seed=1, **where)
     return outputs
 
 
