@@ -171,7 +171,10 @@ def project_from(given: dict[str, Any], where: str = "config.yaml") -> Project:
 
 
 def _explain(problem: Any) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
+    parts = list(problem["loc"])
+    if parts[0:1] in (["backbones"], ["labels"]):
+        del parts[2:3]  # pydantic's own: the model or source, which is no key of the file
+    place = ".".join(map(str, parts))
     message = problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
     shown = "" if isinstance(given, dict | list) or given is None else f" (given: {given!r})"

@@ -39,6 +39,7 @@ WRONG = {
     "unknown force field": ("systems/water/force_field", "tip5p", r"force_field.*tip3p.*given: 'tip5p'"),
     "unknown backbone": ("experiments/water/backbones", ["schnett"], r"'schnett' is not known; did you mean 'schnet'"),
     "unknown model": ("backbones/other", {"model": "schnt"}, r"backbones.other.*'schnt'.*'schnet', 'painn'"),
+    "unknown setting": ("backbones/schnet/n_layer", 3, r"backbones\.schnet: unknown key 'n_layer'; .*'n_layers'"),
     "unknown preset": ("backbones/schnet/preset", "gpip-md", r"did you mean 'gpip-md17'"),
     "unknown recipe": ("experiments/water/initialisations", ["scratch", "gpp"], r"'gpp' is not known.*'gpip'"),
     "unknown set": ("experiments/water/pretraining_set", "wter", r"did you mean 'water'"),
