@@ -15,4 +15,5 @@ with logged_job(snakemake.log[0]):
     else:
         reference = classical_reference(settings.reference, path, params.reference_step_fs)
     made = provenance("metrics", settings, inputs=[files.trajectory, path])
-    compute_metrics(files.trajectory, reference, settings, Path(snakemake.output.metrics).parent, made)
+    folder = Path(snakemake.output.metrics).parent
+    compute_metrics(files.trajectory, reference, settings, folder, made, settings.viscosity_pa_s)

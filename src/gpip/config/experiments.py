@@ -108,6 +108,8 @@ class Metrics(Strict):
     msd_fit_ps: tuple[NotNegative, Positive] | None = None
     """Lag times between which the slope of the MSD is fitted; null takes 10 % to 50 % of the run."""
     diffusing_element: str = "O"
+    viscosity_pa_s: Positive | None = 0.854e-3
+    """Of the finite-size correction to diffusion, here water at 300 K; null leaves the correction out."""
 
 
 class Experiment(Strict):
