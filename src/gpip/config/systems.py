@@ -9,7 +9,6 @@ from gpip.config.base import Count, NotNegative, Positive, Strict, whole_steps
 from gpip.core.species import find_species
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
 
-
 Density = Annotated[Positive, Field(le=25)]
 """Mass density, g/cm^3."""
 
@@ -49,7 +48,7 @@ class NPT(Sampling):
     """Classical NPT dynamics whose mean volume becomes the box of a system, for all its temperatures."""
 
     start_density_g_per_cm3: Density = 0.9
-    """The box is packed to this density; it must hold twice the cutoff."""
+    """The box is packed to this density. Packed and at any later time it must be wider than twice the cutoff."""
     temperature_kelvin: Positive = 300.0
     """Of the thermostat and the barostat."""
     pressure_bar: Annotated[float, Field(allow_inf_nan=False)] = 1.01325
