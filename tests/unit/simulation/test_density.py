@@ -168,9 +168,14 @@ def test_each_chunk_has_its_own_random_volumes(box):
 
 
 def test_box_narrower_than_twice_the_cutoff_is_explained(tmp_path, box):
-    settings = SHORT.model_copy(update={"pressure_bar": 5e4})
-    with pytest.raises(InputError, match=r"shrank to 6\.\d+ Å .*twice cutoff_angstrom 3\.5: .*24 molecules.*3\.3"):
-        run(tmp_path, box, settings)
+    system = load_system(box[1])  # 8.73 Å wide
+    next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce)).setCutoffDistance(4.3 * angstrom)
+    (tmp_path / "wide.xml").write_text(openmm.XmlSerializer.serialize(system))
+    squeezed = SHORT.model_copy(update={"pressure_bar": 5e4})
+    with pytest.raises(
+        InputError, match=r"shrank to 8\.[45]\d+ Å .*cutoff_angstrom 4\.3: .* 24 molecules .*20.* 4\.08"
+    ):
+        run(tmp_path, (box[0], tmp_path / "wide.xml"), squeezed)
 
 
 def ideal_gas(folder: Path, n: int, volume_angstrom3: float) -> tuple[Path, Path]:
@@ -181,6 +186,9 @@ def ideal_gas(folder: Path, n: int, volume_angstrom3: float) -> tuple[Path, Path
         system.addParticle(39.948)
     topology.setPeriodicBoxVectors(vectors)
     system.setDefaultPeriodicBoxVectors(*vectors)
+    periodic = openmm.HarmonicBondForce()  # without bonds; a barostat asks for some periodic force
+    periodic.setUsesPeriodicBoundaryConditions(True)
+    system.addForce(periodic)
     write_topology(folder / "gas.pdb", "gas", topology, np.random.default_rng(0).uniform(0, 10, (n, 3)))
     (folder / "gas.xml").write_text(openmm.XmlSerializer.serialize(system))
     return folder / "gas.pdb", folder / "gas.xml"
