@@ -45,8 +45,10 @@ def summarise(project: Project) -> Iterator[str]:
     yield f"seed {project.seed}"
     for name, system in project.systems.items():
         molecules = ", ".join(f"{n} {species}" for species, n in system.species.items())
+        npt = system.npt
+        change = f", then mean of NPT at {npt.temperature_kelvin:g} K and {npt.pressure_bar:g} bar" if npt else ""
         yield (
-            f"system {name}: {molecules}; box {system.length_angstrom:.2f} Å; "
+            f"system {name}: {molecules}; box {system.length_angstrom:.2f} Å{change}; "
             f"{len(system.temperatures_kelvin)} temperatures × {system.sampling.n_frames} frames"
         )
     for name, members in project.pretraining.sets.items():

@@ -1,7 +1,7 @@
 rule run_classical_md:
     input:
-        topology=rules.build_system.output.topology,
-        system=rules.build_system.output.system,
+        topology=lambda w: f"{built(w.system)}/topology.pdb",
+        system=lambda w: f"{built(w.system)}/system.xml",
     output:
         trajectory="results/classical_md/{system}/{temperature}K/trajectory.h5",
         log_table="results/classical_md/{system}/{temperature}K/log.csv",

@@ -54,6 +54,11 @@ def seed_of(stage):
     return lambda wildcards: seed_for(project.seed, stage, *wildcards)
 
 
+def built(system):
+    """Folder of the topology and OpenMM system that the dynamics of a system starts from."""
+    return f"results/systems/{system}/npt" if project.systems[system].npt else f"results/systems/{system}"
+
+
 RUN = "{experiment}/{backbone}/{arm}/n{n_train}/seed{seed}"
 
 
@@ -143,7 +148,9 @@ def report_files():
 def benchmark_files():
     """What Snakemake measured of each job that the report depends on."""
     runs = plan.used_classical_runs(project)
-    files = [f"build_system/{system}" for system in sorted({system for system, _ in runs})]
+    systems = sorted({system for system, _ in runs})
+    files = [f"build_system/{system}" for system in systems]
+    files += [f"equilibrate_density/{system}" for system in systems if project.systems[system].npt]
     files += [f"run_classical_md/{system}/{temperature}K" for system, temperature in runs]
     files += [f"make_dataset/{name}" for name in sorted({run["set"] for run in plan.pretraining_runs(project)})]
     for name in plan.used_labels(project):

@@ -1,13 +1,16 @@
 """Settings of a system: its box, its force field, and how its classical MD samples it."""
 
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from gpip.config.base import Count, NotNegative, Positive, Strict, whole_steps
 from gpip.core.species import find_species
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
+
+Density = Annotated[Positive, Field(le=25)]
+"""Mass density, g/cm^3."""
 
 
 class Sampling(Strict):
@@ -41,13 +44,30 @@ class Sampling(Strict):
         return self
 
 
+class NPT(Sampling):
+    """Classical NPT dynamics whose mean volume becomes the box of a system, for all its temperatures."""
+
+    start_density_g_per_cm3: Density = 0.9
+    """The box is packed to this density. Packed and at any later time it must be wider than twice the cutoff."""
+    temperature_kelvin: Positive = 300.0
+    """Of the thermostat and the barostat."""
+    pressure_bar: Annotated[float, Field(allow_inf_nan=False)] = 1.01325
+    """Of the Monte Carlo barostat; 1.01325 bar is one atmosphere."""
+    equilibration_ps: NotNegative = 50.0
+    """Dynamics before the first volume is counted."""
+    production_ps: Positive = 200.0
+    """Dynamics whose volumes are averaged."""
+    barostat_every_steps: Count = 25
+    """Steps between two attempts to change the volume."""
+
+
 class Box(Strict):
     """What is in the box, and the force field that holds it together."""
 
     species: dict[str, Count]
     """Name of each molecule and how many of it are in the box."""
     force_field: Literal["tip3p"]
-    density_g_per_cm3: Positive = Field(le=25)
+    density_g_per_cm3: Density
     cutoff_angstrom: Positive = 6.0
     """Of the Lennard-Jones and real-space Coulomb terms; at most half the box."""
     rigid_water: bool = False
@@ -63,10 +83,15 @@ class Box(Strict):
         return given
 
     @property
+    def packed_density_g_per_cm3(self) -> float:
+        """What the box is packed to."""
+        return self.density_g_per_cm3
+
+    @property
     def length_angstrom(self) -> float:
-        """Edge of the cubic box at the wanted density."""
+        """Edge of the cubic box as packed."""
         mass = sum(find_species("species", name).molar_mass_g_per_mol * n for name, n in self.species.items())
-        return (mass / (self.density_g_per_cm3 * G_PER_CM3_TO_AMU_PER_ANGSTROM3)) ** (1 / 3)
+        return (mass / (self.packed_density_g_per_cm3 * G_PER_CM3_TO_AMU_PER_ANGSTROM3)) ** (1 / 3)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Box":
@@ -87,9 +112,33 @@ class Box(Strict):
 class System(Box):
     """One simulated system: a box, and the temperatures its classical MD samples."""
 
+    density_g_per_cm3: Density | Literal["npt"]
+    """A number up to 25: packed to it and held there. `npt`: the mean of dynamics at constant pressure."""
     temperatures_kelvin: list[Positive] = Field(min_length=1)
     """Ascending. One classical MD run each."""
     sampling: Sampling = Sampling()
+    npt: NPT | None = None
+    """How the density is found where it is `npt`; all defaults when left out there."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_npt(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("density_g_per_cm3") == "npt" and given.get("npt") is None:
+            return {**given, "npt": {}}
+        return given
+
+    @model_validator(mode="after")
+    def _one_density(self) -> "System":
+        if self.npt and self.density_g_per_cm3 != "npt":
+            raise ValueError(
+                f"npt settings are given, but density_g_per_cm3 is the number {self.density_g_per_cm3:g}: "
+                "set density_g_per_cm3: npt to find the density, or leave out npt"
+            )
+        return self
+
+    @property
+    def packed_density_g_per_cm3(self) -> float:
+        return self.npt.start_density_g_per_cm3 if self.npt else self.density_g_per_cm3
 
     @field_validator("temperatures_kelvin")
     @classmethod
@@ -101,7 +150,8 @@ class System(Box):
     @property
     def box(self) -> Box:
         """The part that building depends on: other temperatures do not build another box."""
-        return Box(**{name: getattr(self, name) for name in Box.model_fields})
+        given = {name: getattr(self, name) for name in Box.model_fields}
+        return Box(**given | {"density_g_per_cm3": self.packed_density_g_per_cm3})
 
 
 def temperature_label(temperature_kelvin: float) -> str:

@@ -49,10 +49,7 @@ def build_system(
     topology = box_topology(molecules, length)
     system = FORCE_FIELDS[settings.force_field](topology, settings.cutoff_angstrom, settings.rigid_water)
 
-    text = io.StringIO()
-    PDBFile.writeFile(topology, positions / NM_TO_ANGSTROM * openmm.unit.nanometer, text)
-    # The first line holds the date, and would make equal boxes differ.
-    write_text(topology_path, f"REMARK   1 gpip {__version__}: {name}\n" + text.getvalue().partition("\n")[2])
+    write_topology(topology_path, name, topology, positions)
     write_text(system_path, openmm.XmlSerializer.serialize(system))
     mass_amu = sum(molecule.mass_amu * count for _, molecule, count in molecules)
     index = [i for i, residue in enumerate(topology.residues()) for _ in residue.atoms()]
@@ -69,6 +66,14 @@ def build_system(
             "provenance": provenance("build", settings, seed),
         },
     )
+
+
+def write_topology(path: str | Path, name: str, topology: Topology, positions: np.ndarray) -> None:
+    """Write a PDB file that is the same for the same box; positions [n_atoms, 3] in Å, rounded to 0.001."""
+    text = io.StringIO()
+    PDBFile.writeFile(topology, positions / NM_TO_ANGSTROM * openmm.unit.nanometer, text)
+    # The first line holds the date, and would make equal boxes differ.
+    write_text(path, f"REMARK   1 gpip {__version__}: {name}\n" + text.getvalue().partition("\n")[2])
 
 
 def box_topology(molecules: list[tuple[str, Molecule, int]], box_length_angstrom: float) -> Topology:

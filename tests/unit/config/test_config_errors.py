@@ -35,6 +35,14 @@ WRONG = {
     "unordered temperatures": ("systems/water/temperatures_kelvin", [300, 200], r"must ascend"),
     "unknown species": ("systems/water/species", {"watr": 64}, r"'watr' is not known; did you mean 'water'"),
     "cutoff above half the box": ("systems/water/cutoff_angstrom", 7.0, r"7.0 is above half the box \(6\.2"),
+    "cutoff above half the start of NPT": (
+        "systems/water",
+        DEFAULT["systems"]["water"] | {"density_g_per_cm3": "npt", "npt": {"start_density_g_per_cm3": 1.2}},
+        r"6.0 is above half the box \(5\.8",
+    ),
+    "NPT and a density": ("systems/water/npt", {}, r"density_g_per_cm3 is the number 0\.997: set .*npt.* or leave out"),
+    "neither NPT nor a density": ("systems/water/density_g_per_cm3", "nvt", r"Input should be 'npt' \(given: 'nvt'"),
+    "too dense": ("systems/water/density_g_per_cm3", 997, r"less than or equal to 25 \(given: 997"),
     "impossible sampling": ("systems/water/sampling/sample_every_ps", 0.13, r"not a whole number of steps"),
     "unknown force field": ("systems/water/force_field", "tip5p", r"force_field.*tip3p.*given: 'tip5p'"),
     "unknown backbone": ("experiments/water/backbones", ["schnett"], r"'schnett' is not known; did you mean 'schnet'"),
@@ -78,6 +86,19 @@ def test_wrong_value_is_named(name):
 
 def test_the_default_configuration_is_right():
     assert load_project(ROOT / "config.yaml").experiments
+
+
+def test_npt_has_defaults_and_only_its_start_builds_the_box():
+    given = with_change("systems/water/density_g_per_cm3", "npt")
+    water = project_from(given).systems["water"]
+    assert water.npt.pressure_bar == 1.01325
+    assert water.box.density_g_per_cm3 == water.npt.start_density_g_per_cm3 == 0.9
+    given["systems"]["water"]["npt"] = {"production_ps": 1.0}
+    other = project_from(given)
+    assert other.systems["water"].box == water.box
+    assert other.systems["water"].npt != water.npt
+    assert project_from(other.model_dump(mode="json")) == other
+    assert project_from(other.model_dump(mode="json", exclude_unset=True)) == other
 
 
 def test_text_is_not_a_number():

@@ -1,0 +1,231 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import openmm
+import pandas as pd
+import pytest
+from openmm.app import Element, PDBFile, Topology
+from openmm.unit import angstrom, nanometer
+
+from gpip.config.systems import NPT, System
+from gpip.core.errors import InputError
+from gpip.core.units import AVOGADRO_PER_MOL, BOLTZMANN_EV_PER_K, ELEMENTARY_CHARGE_C
+from gpip.simulation.averages import average, drift, statistical_inefficiency
+from gpip.simulation.classical import load_system
+from gpip.simulation.density import ConstantPressure, equilibrate_density, scale_molecules
+from gpip.systems.build import build_system, write_topology
+
+SHORT = NPT(
+    equilibration_ps=0.05,
+    production_ps=0.3,
+    sample_every_ps=0.01,
+    frames_per_checkpoint=8,
+    barostat_every_steps=5,
+    start_density_g_per_cm3=0.9,
+)
+OUTPUTS = ("topology.pdb", "system.xml", "density.csv", "density.json")
+WATER_AMU = 18.01528
+
+
+def ar1(n_series, n, phi, seed):
+    """[n_series, n], stationary, of unit variance; independent samples count (1 + phi) / (1 - phi) each."""
+    rng = np.random.default_rng(seed)
+    series = np.empty((n_series, n))
+    series[:, 0] = rng.normal(size=n_series)
+    for i in range(1, n):
+        series[:, i] = phi * series[:, i - 1] + np.sqrt(1 - phi**2) * rng.normal(size=n_series)
+    return series
+
+
+def test_scaled_molecules_are_rigid_and_their_centres_scale():
+    rng = np.random.default_rng(0)
+    positions, masses = rng.uniform(0, 9, (7, 3)), np.array([16.0, 1, 1, 12, 1, 16, 4])
+    molecules = np.array([0, 0, 0, 1, 1, 1, 2])
+    scaled = scale_molecules(positions, masses, molecules, 1.1)
+    for i in range(3):
+        inside = molecules == i
+        before, after = (np.average(x[inside], axis=0, weights=masses[inside]) for x in (positions, scaled))
+        np.testing.assert_allclose(after, 1.1 * before, rtol=1e-13)
+        np.testing.assert_allclose(scaled[inside] - after, positions[inside] - before, atol=1e-13)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5, 0.9, 0.97])
+def test_error_of_the_mean_is_that_of_an_autoregressive_series(phi):
+    series = ar1(200, 5000, phi, seed=3)
+    exact = (1 + phi) / (1 - phi)
+    averages = [average(each) for each in series]
+    assert np.mean([found.statistical_inefficiency for found in averages]) == pytest.approx(exact, rel=0.06)
+    errors = [found.standard_error for found in averages]
+    assert np.mean(errors) == pytest.approx(np.sqrt(exact / 5000), rel=0.06)
+    assert np.std([found.mean for found in averages]) == pytest.approx(np.mean(errors), rel=0.15)
+
+
+def test_inefficiency_of_series_without_information():
+    assert statistical_inefficiency(np.full(10, 3.0)) == 1
+    assert statistical_inefficiency(np.array([3.0])) == 1
+    assert average(np.full(10, 3.0))[:2] == (3, 0)
+
+
+def test_drift_of_a_line_is_exact_and_noise_seldom_drifts():
+    np.testing.assert_allclose(drift(np.linspace(3, 7, 50)), (4, 0), atol=1e-12)
+    series = ar1(300, 2000, 0.9, seed=5)
+    found = np.array([drift(each) for each in series])
+    assert found[:, 0].std() == pytest.approx(found[:, 1].mean(), rel=0.15)
+    assert np.mean(np.abs(found[:, 0]) > 3 * found[:, 1]) < 0.02
+    found = np.array([drift(each + np.linspace(0, 2, 2000)) for each in series])
+    assert np.mean(found[:, 0] > 3 * found[:, 1]) > 0.98
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("box")
+    settings = System(
+        species={"water": 20},
+        force_field="tip3p",
+        density_g_per_cm3="npt",
+        cutoff_angstrom=3.5,
+        temperatures_kelvin=[300],
+    )
+    build_system("water", settings.box, 1, folder / "topology.pdb", folder / "system.xml", folder / "manifest.json")
+    return folder / "topology.pdb", folder / "system.xml"
+
+
+def run(folder: Path, box, settings=SHORT, platform="CPU"):
+    folder.mkdir(exist_ok=True)
+    outputs = [folder / name for name in OUTPUTS]
+    equilibrate_density("water", settings, 1, *box, *outputs, platform=platform)
+    return pd.read_csv(outputs[2]), json.loads(outputs[3].read_text())
+
+
+def test_files_hold_the_mean_box_and_no_barostat(tmp_path, box, capsys):
+    table, summary = run(tmp_path, box)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(OUTPUTS)
+    assert list(table) == ["time_ps", "volume_angstrom3", "density_g_per_cm3", "temperature_kelvin"]
+    np.testing.assert_allclose(table.time_ps, 0.01 * np.arange(1, 31), rtol=1e-7)
+    assert table.volume_angstrom3.nunique() > 10
+    density = 20 * WATER_AMU / table.volume_angstrom3 * 1e24 / AVOGADRO_PER_MOL
+    np.testing.assert_allclose(table.density_g_per_cm3, density, rtol=1e-4)
+    volume = table.volume_angstrom3.mean()
+    assert summary["volume_angstrom3"] == pytest.approx(volume, rel=1e-7)
+    assert summary["density_g_per_cm3"] == pytest.approx(20 * WATER_AMU / volume * 1e24 / AVOGADRO_PER_MOL, rel=1e-4)
+    assert summary["density_standard_error_g_per_cm3"] / summary["density_g_per_cm3"] == pytest.approx(
+        summary["volume_standard_error_angstrom3"] / summary["volume_angstrom3"]
+    )
+    assert summary["box_length_angstrom"] == pytest.approx(volume ** (1 / 3), rel=1e-7)
+    assert summary["n_volumes"] == 30
+    assert summary["provenance"]["stage"] == "density"
+    assert summary["provenance"]["settings"]["npt"] == SHORT.model_dump()
+    # So short a run cannot tell.
+    assert not summary["converged"]
+    assert any("independent volumes" in reason for reason in summary["reasons"])
+    assert "warning: density of water is not converged" in capsys.readouterr().out
+
+    system, before = load_system(tmp_path / "system.xml"), load_system(box[1])
+    assert [type(force) for force in system.getForces()] == [type(force) for force in before.getForces()]
+    vectors = np.array([vector.value_in_unit(angstrom) for vector in system.getDefaultPeriodicBoxVectors()])
+    np.testing.assert_allclose(vectors, np.eye(3) * summary["box_length_angstrom"], rtol=1e-9)
+    pdb, packed = PDBFile(str(tmp_path / "topology.pdb")), PDBFile(str(box[0]))
+    edges = pdb.topology.getUnitCellDimensions().value_in_unit(angstrom)
+    np.testing.assert_allclose(edges, summary["box_length_angstrom"], atol=1e-3)
+    assert [atom.name for atom in pdb.topology.atoms()] == [atom.name for atom in packed.topology.atoms()]
+    assert pdb.topology.getNumBonds() == packed.topology.getNumBonds() == 40
+    positions = pdb.getPositions(asNumpy=True).value_in_unit(angstrom).reshape(20, 3, 3)
+    bonds = np.linalg.norm(positions[:, 1:] - positions[:, :1], axis=-1)
+    assert 0.8 < bonds.min() < bonds.max() < 1.15
+
+
+@pytest.mark.parametrize("platform", ["CPU", "Reference"])
+def test_resumed_run_equals_uninterrupted_run(tmp_path, box, monkeypatch, platform):
+    run(tmp_path / "whole", box, platform=platform)
+    observe, calls = ConstantPressure.observe, []
+
+    def killed(self, context):
+        calls.append(0)
+        if len(calls) == 25:  # in the third chunk of production, after one unrecorded chunk of five
+            raise KeyboardInterrupt
+        return observe(self, context)
+
+    monkeypatch.setattr(ConstantPressure, "observe", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "resumed", box, platform=platform)
+    n_before = len(calls)
+    run(tmp_path / "resumed", box, platform=platform)
+    assert len(calls) - n_before == 35 - 5 - 16
+    for name in OUTPUTS:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "resumed" / name).read_bytes(), name
+
+
+def test_each_chunk_has_its_own_random_volumes(box):
+    dynamics = ConstantPressure("water", SHORT, 1, PDBFile(str(box[0])), box[1])
+    seeds = []
+    for chunk in (1, 2, 1):
+        integrator = dynamics.integrator(chunk)
+        seeds.append((dynamics.barostat.getRandomNumberSeed(), integrator.getRandomNumberSeed()))
+    assert seeds[0] == seeds[2]
+    assert len({*seeds[0], *seeds[1]}) == 4
+    assert 0 not in {*seeds[0], *seeds[1]}  # OpenMM takes the clock then
+
+
+def test_box_narrower_than_twice_the_cutoff_is_explained(tmp_path, box):
+    system = load_system(box[1])  # 8.73 Å wide
+    next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce)).setCutoffDistance(4.3 * angstrom)
+    (tmp_path / "wide.xml").write_text(openmm.XmlSerializer.serialize(system))
+    squeezed = SHORT.model_copy(update={"pressure_bar": 5e4})
+    with pytest.raises(
+        InputError, match=r"shrank to 8\.[45]\d+ Å .*cutoff_angstrom 4\.3: .* 24 molecules .*20.* 4\.08"
+    ):
+        run(tmp_path, (box[0], tmp_path / "wide.xml"), squeezed)
+
+
+def ideal_gas(folder: Path, n: int, volume_angstrom3: float) -> tuple[Path, Path]:
+    topology, system = Topology(), openmm.System()
+    chain, vectors = topology.addChain(), np.eye(3) * volume_angstrom3 ** (1 / 3) / 10 * nanometer
+    for _ in range(n):
+        topology.addAtom("Ar", Element.getBySymbol("Ar"), topology.addResidue("AR", chain))
+        system.addParticle(39.948)
+    topology.setPeriodicBoxVectors(vectors)
+    system.setDefaultPeriodicBoxVectors(*vectors)
+    periodic = openmm.HarmonicBondForce()  # without bonds; a barostat asks for some periodic force
+    periodic.setUsesPeriodicBoundaryConditions(True)
+    system.addForce(periodic)
+    write_topology(folder / "gas.pdb", "gas", topology, np.random.default_rng(0).uniform(0, 10, (n, 3)))
+    (folder / "gas.xml").write_text(openmm.XmlSerializer.serialize(system))
+    return folder / "gas.pdb", folder / "gas.xml"
+
+
+PRESSURE_BAR = 1000.0
+PER_ATOM = BOLTZMANN_EV_PER_K * 300 / (PRESSURE_BAR * 1e5) * ELEMENTARY_CHARGE_C * 1e30
+"""kT / P, Å^3."""
+GAS = SHORT.model_copy(
+    update={
+        "pressure_bar": PRESSURE_BAR,
+        "timestep_fs": 4.0,
+        "barostat_every_steps": 1,
+        "equilibration_ps": 8.0,
+        "production_ps": 160.0,
+        "sample_every_ps": 0.04,
+        "frames_per_checkpoint": 2000,
+    }
+)
+
+
+@pytest.mark.physics
+def test_volume_of_an_ideal_gas_is_exact(tmp_path):
+    """The weight V^n exp(-PV/kT) has the mean (n + 1) kT/P and the variance (n + 1) (kT/P)^2."""
+    n = 20
+    table, summary = run(tmp_path, ideal_gas(tmp_path, n, 1.2 * n * PER_ATOM), GAS)
+    error = summary["volume_standard_error_angstrom3"]
+    assert error < 0.02 * summary["volume_angstrom3"]
+    assert abs(summary["volume_angstrom3"] - (n + 1) * PER_ATOM) < 3.5 * error
+    assert table.volume_angstrom3.var() == pytest.approx((n + 1) * PER_ATOM**2, rel=0.2)
+    assert summary["converged"]
+    assert summary["reasons"] == []
+
+
+def test_a_box_that_still_shrinks_is_not_converged(tmp_path, capsys):
+    settings = GAS.model_copy(update={"equilibration_ps": 0.0, "production_ps": 2.0})
+    _, summary = run(tmp_path, ideal_gas(tmp_path, 50, 6 * 50 * PER_ATOM), settings)
+    assert not summary["converged"]
+    assert "drifts by -" in summary["reasons"][0]
+    assert summary["reasons"][0] in capsys.readouterr().out
