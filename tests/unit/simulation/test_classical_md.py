@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from openmm.unit import angstrom
 
-from gpip.config.systems import Sampling, System
+from gpip.config.systems import Box, Sampling
 from gpip.core.errors import InputError
 from gpip.core.units import BOLTZMANN_EV_PER_K
 from gpip.simulation.classical import ClassicalDynamics, degrees_of_freedom, load_system, run_classical_md
@@ -24,17 +24,16 @@ SHORT = Sampling(
     production_ps=0.1,
     sample_every_ps=0.01,
     frames_per_checkpoint=4,
-    cutoff_angstrom=4.0,
 )
 
 
-def build(folder: Path, sampling: Sampling) -> tuple[Path, Path]:
-    settings = System(
+def build(folder: Path, rigid_water: bool = False) -> tuple[Path, Path]:
+    settings = Box(
         species={"water": 20},
         force_field="tip3p",
         density_g_per_cm3=0.997,
-        temperatures_kelvin=[300],
-        sampling=sampling,
+        cutoff_angstrom=4.0,
+        rigid_water=rigid_water,
     )
     build_system("water", settings, 1, folder / "topology.pdb", folder / "system.xml", folder / "manifest.json")
     return folder / "topology.pdb", folder / "system.xml"
@@ -42,7 +41,7 @@ def build(folder: Path, sampling: Sampling) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory) -> tuple[Path, Path]:
-    return build(tmp_path_factory.mktemp("box"), SHORT)
+    return build(tmp_path_factory.mktemp("box"))
 
 
 def run(folder: Path, box, sampling=SHORT, temperature_kelvin=300.0, seed=1, platform="CPU"):
@@ -147,10 +146,9 @@ def test_run_left_by_other_settings_is_not_resumed(tmp_path, box, monkeypatch, c
 
 
 def test_rigid_water_loses_a_degree_of_freedom_per_constraint(tmp_path):
-    sampling = SHORT.model_copy(update={"rigid_water": True})
-    box = build(tmp_path, sampling)
+    box = build(tmp_path, rigid_water=True)
     assert degrees_of_freedom(load_system(box[1])) == 3 * 60 - 60 - 3
-    trajectory, log = run(tmp_path / "run", box, sampling)
+    trajectory, log = run(tmp_path / "run", box)
     bonds = trajectory.xyz.reshape(10, 20, 3, 3)
     lengths = np.linalg.norm(bonds[:, :, 1:] - bonds[:, :, :1], axis=-1)
     np.testing.assert_allclose(lengths, 0.09572, atol=2e-6)

@@ -6,7 +6,7 @@ import pytest
 from openmm.app import PDBFile
 from openmm.unit import angstrom, dalton, nanometer
 
-from gpip.config.systems import Sampling, System
+from gpip.config.systems import Box
 from gpip.core.errors import InputError
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
 from gpip.systems.build import build_system
@@ -14,17 +14,11 @@ from gpip.systems.molecules import from_smiles, molecule_of
 from gpip.systems.packing import closest_contact, pack_box
 
 
-def water(count: int = 64, density: float = 0.997, **sampling) -> System:
-    return System(
-        species={"water": count},
-        force_field="tip3p",
-        density_g_per_cm3=density,
-        temperatures_kelvin=[300],
-        sampling=Sampling(**sampling),
-    )
+def water(count: int = 64, density: float = 0.997, **options) -> Box:
+    return Box(species={"water": count}, force_field="tip3p", density_g_per_cm3=density, **options)
 
 
-def build(folder, settings: System, seed: int = 1):
+def build(folder, settings: Box, seed: int = 1):
     paths = [folder / name for name in ("topology.pdb", "system.xml", "manifest.json")]
     build_system("water", settings, seed, *paths)
     return (
