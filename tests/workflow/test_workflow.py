@@ -136,8 +136,9 @@ def test_a_wrong_key_is_one_clear_error(finished):
     finally:
         file.write_text(before)
     assert done.returncode != 0
-    assert "unknown key 'sead'; did you mean 'seed'" in done.stderr
-    assert "Traceback" not in done.stderr
+    said = done.stdout + done.stderr
+    assert "unknown key 'sead'; did you mean 'seed'" in said
+    assert "Traceback" not in said
 
 
 def test_snakemake_makes_its_own_report(finished):
