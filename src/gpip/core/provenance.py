@@ -26,5 +26,5 @@ def provenance(stage: str, settings: Any, seed: int | None = None, inputs: Itera
         "packages": {name: version(name) for name in PACKAGES},
         "settings": json.loads(json.dumps(settings, default=str)),
         "seed": seed,
-        "inputs": {Path(path).name: digest(path) for path in inputs},
+        "inputs": {str(path): digest(path) for path in inputs},
     }
