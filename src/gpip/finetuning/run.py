@@ -15,6 +15,7 @@ from gpip.config.experiments import FineTuning, Initialisation
 from gpip.core.files import digest, replacing, write_json
 from gpip.core.frame import Frame
 from gpip.core.provenance import provenance
+from gpip.core.versions import STAGE_VERSIONS
 from gpip.datasets.reader import Dataset
 from gpip.datasets.splits import read_split
 from gpip.finetuning.initialise import initial_potential
@@ -76,7 +77,8 @@ def fine_tune(
         n_frames=len(frames["train"]),
         seed=seed,
         history=outputs.history,
-        fingerprint=settings_used | {"seed": seed, "inputs": [digest(path) for path in inputs]},
+        fingerprint=settings_used
+        | {"seed": seed, "inputs": [digest(path) for path in inputs], "version": STAGE_VERSIONS["finetuning"]},
     )
     result = train(objective, plan, _validation(potential, frames["validation"], settings))
     energies, forces = predict(potential, frames["test"])

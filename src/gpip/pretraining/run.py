@@ -11,6 +11,7 @@ from gpip.core.errors import InputError
 from gpip.core.files import digest
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
+from gpip.core.versions import STAGE_VERSIONS
 from gpip.datasets.reader import Dataset
 from gpip.models.checkpoint import save_potential
 from gpip.models.potential import Potential
@@ -64,7 +65,13 @@ def pretrain(
         n_frames=len(dataset),
         seed=seed,
         history=losses,
-        fingerprint={**settings, "dataset": digest(dataset_path), "n_steps": n_steps, "seed": seed},
+        fingerprint={
+            **settings,
+            "dataset": digest(dataset_path),
+            "n_steps": n_steps,
+            "seed": seed,
+            "version": STAGE_VERSIONS["pretraining"],
+        },
     )
     objective.module.to(training_device(device))
     result = train(objective, plan)
