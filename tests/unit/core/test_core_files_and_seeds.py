@@ -12,7 +12,7 @@ from gpip.core.seeds import seed_for
 SOURCE = Path(__file__).parents[3] / "src/gpip"
 
 ORDER = [
-    *("core", "config", "systems", "simulation", "datasets", "graphs", "models", "training"),
+    *("core", "config", "forcefields", "systems", "simulation", "datasets", "graphs", "models", "training"),
     *("pretraining", "labelling", "finetuning", "ml_md"),
 ]
 MAY_IMPORT = {name: set(ORDER[: index + 1]) for index, name in enumerate(ORDER)}

@@ -1,0 +1,1 @@
+"""OPLS-AA: typing by SMARTS, tables with a source for every number, OpenMM systems with geometric combining rules."""
