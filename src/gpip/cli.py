@@ -40,19 +40,29 @@ def summarise(project: Project) -> Iterator[str]:
     Raises:
         InputError: a data folder is missing or damaged, or its frames are fewer than an experiment splits.
     """
+    from gpip.forcefields.available import check_force_fields
     from gpip.labelling.available import check_labels
 
+    check_force_fields(project)
     yield f"seed {project.seed}"
     for name, system in project.systems.items():
-        molecules = ", ".join(f"{n} {species}" for species, n in system.species.items())
-        npt = system.npt
+        made = system.composition()
+        molecules = ", ".join(f"{n} {species}" for species, n in made["molecules"].items())
+        npt, length = system.npt, system.box.length_angstrom
+        box = f"box {length:.2f} Å, cutoff {system.box.cutoff_angstrom:g} Å" if length else "no box"
+        solution = [
+            f"{value:.3g} {unit} {ion}"
+            for key, unit in (("mol_per_litre", "mol/L"), ("mol_per_kg_solvent", "mol/kg"))
+            for ion, value in made.get(key, {}).items()
+            if ion in made.get("mol_per_kg_solvent", {})
+        ]
         change = f", then mean of NPT at {npt.temperature_kelvin:g} K and {npt.pressure_bar:g} bar" if npt else ""
         yield (
-            f"system {name}: {molecules}; box {system.length_angstrom:.2f} Å{change}; "
+            f"system {name}: {molecules}; {made['n_atoms']} atoms; {', '.join([*solution, box])}{change}; "
             f"{len(system.temperatures_kelvin)} temperatures × {system.sampling.n_frames} frames"
         )
-    for name, members in project.pretraining.sets.items():
-        yield f"pre-training set {name}: {', '.join(members)}"
+    for name, members in project.sets.items():
+        yield f"data set {name}: {', '.join(members)}"
     for name, recipe in project.pretraining.recipes.items():
         tasks = [task for task in ("mask", "denoise", "contrast", "classical") if getattr(recipe, task)]
         yield f"recipe {name}: {', '.join(tasks)}"
@@ -80,6 +90,24 @@ def summarise(project: Project) -> Iterator[str]:
             )
 
 
+def _species(arguments: argparse.Namespace) -> None:
+    from gpip.core.species import BUILT_IN, find_species
+    from gpip.forcefields.opls.describe import describe
+
+    if arguments.molecule is None:
+        for name in BUILT_IN:
+            one = find_species("species", name)
+            charge = f"{one.charge:+d} e" if one.charge else ""
+            print(
+                f"{name:14s} {len(one.elements):3d} atoms {one.molar_mass_g_per_mol:8.3f} g/mol {charge:5s} {one.smiles}"
+            )
+        return
+    built_in = arguments.molecule in BUILT_IN
+    name, smiles = (arguments.molecule, None) if built_in or not arguments.smiles else ("molecule", arguments.molecule)
+    one = find_species("gpip species", name, smiles)
+    print(describe(one.name, one.smiles, arguments.extra))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gpip", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -92,6 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("file")
     export.add_argument("output")
     export.set_defaults(run=_dataset_export)
+    species = commands.add_parser("species", help="the OPLS-AA types and terms of a molecule, with their sources")
+    species.add_argument("molecule", nargs="?", help="built-in name, or a SMILES with --smiles; without it: all names")
+    species.add_argument("--smiles", action="store_true", help="the molecule is given as SMILES")
+    species.add_argument("--extra", metavar="CSV", help="table of terms of your own (docs/opls-aa.md)")
+    species.set_defaults(run=_species)
     schema = commands.add_parser("schema", help="print the JSON schema of config.yaml")
     schema.add_argument("--markdown", action="store_true", help="every key in words instead")
     schema.set_defaults(run=_schema)

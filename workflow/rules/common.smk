@@ -7,6 +7,7 @@ from gpip.core.errors import InputError
 from gpip.core.seeds import seed_for
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.config.systems import temperature_label
+from gpip.forcefields.available import check_force_fields
 from gpip.labelling.available import check_labels
 from snakemake.exceptions import WorkflowError
 
@@ -21,6 +22,7 @@ shell.prefix(
 try:
     project = project_from(config)
     check_labels(project)
+    check_force_fields(project)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -32,7 +34,7 @@ def names(known):
 
 wildcard_constraints:
     system=names(project.systems),
-    set=names(project.pretraining.sets),
+    set=names(project.sets),
     recipe=names(project.pretraining.recipes),
     backbone=names(project.backbones),
     labels=names(project.labels),
@@ -64,7 +66,7 @@ RUN = "{experiment}/{backbone}/{arm}/n{n_train}/seed{seed}"
 
 def runs_of_set(wildcards):
     """System and temperature label of the classical runs in a pre-training set."""
-    return plan.classical_runs(project, project.pretraining.sets[wildcards.set])
+    return plan.classical_runs(project, project.sets[wildcards.set])
 
 
 def labelled_run(wildcards):
@@ -131,7 +133,7 @@ def report_files():
                 "temperature_kelvin": float(temperature),
                 "log": f"results/classical_md/{system}/{temperature}K/log.csv",
             }
-            for system, temperature in plan.used_classical_runs(project)
+            for system, temperature in plan.all_classical_runs(project)
         ],
         "labels": [
             {
@@ -147,12 +149,12 @@ def report_files():
 
 def benchmark_files():
     """What Snakemake measured of each job that the report depends on."""
-    runs = plan.used_classical_runs(project)
+    runs = plan.all_classical_runs(project)
     systems = sorted({system for system, _ in runs})
     files = [f"build_system/{system}" for system in systems]
     files += [f"equilibrate_density/{system}" for system in systems if project.systems[system].npt]
     files += [f"run_classical_md/{system}/{temperature}K" for system, temperature in runs]
-    files += [f"make_dataset/{name}" for name in sorted({run["set"] for run in plan.pretraining_runs(project)})]
+    files += [f"make_dataset/{name}" for name in project.sets]
     for name in plan.used_labels(project):
         if project.labels[name].source == "deepmd":
             files += [f"read_deepmd_labels/{name}"]

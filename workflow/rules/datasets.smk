@@ -17,7 +17,7 @@ rule make_dataset:
             {"system": system, "temperature_kelvin": float(temperature)} for system, temperature in runs_of_set(w)
         ],
         # Forces without those of constraints mean nothing: a set with rigid bonds holds configurations only.
-        with_labels=lambda w: not any(project.systems[system].rigid_water for system in project.pretraining.sets[w.set]),
+        with_labels=lambda w: not any(project.systems[system].has_constraints for system in project.sets[w.set]),
         version=STAGE_VERSIONS["dataset"],
     script:
         "../scripts/make_dataset.py"

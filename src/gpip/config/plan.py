@@ -53,14 +53,6 @@ def used_labels(project: Project) -> list[str]:
     return sorted({experiment.labels for experiment in project.experiments.values()})
 
 
-def used_classical_runs(project: Project) -> list[tuple[str, str]]:
-    """Classical runs that something is made from: pre-training sets, labels, references of metrics."""
-    sets = {run["set"] for run in pretraining_runs(project)}
-    runs = {run for name in sets for run in classical_runs(project, project.pretraining.sets[name])}
-    for experiment in project.experiments.values():
-        labels, reference = project.labels[experiment.labels], experiment.metrics.reference
-        drawn_from = [labels] if labels.source == "tblite" else []
-        if experiment.ml_md and reference != "labels":
-            drawn_from.append(reference)
-        runs |= {(one.system, temperature_label(one.temperature_kelvin)) for one in drawn_from}
-    return sorted(runs, key=lambda run: (run[0], float(run[1])))
+def all_classical_runs(project: Project) -> list[tuple[str, str]]:
+    """Every classical run: each system at each of its temperatures."""
+    return classical_runs(project, list(project.systems))

@@ -32,6 +32,13 @@ class Project(Strict):
     labels: dict[Name, Labels] = {}
     experiments: dict[Name, Experiment] = {}
 
+    @property
+    def sets(self) -> dict[str, list[str]]:
+        """Data sets by name, with their systems: those of `pretraining.sets`, and each other system on its own."""
+        named = {member for members in self.pretraining.sets.values() for member in members}
+        alone = [name for name in self.systems if name not in named | set(self.pretraining.sets)]
+        return self.pretraining.sets | {name: [name] for name in alone}
+
     @model_validator(mode="after")
     def _names_and_sizes(self) -> "Project":
         for name, members in self.pretraining.sets.items():
@@ -87,13 +94,13 @@ class Project(Strict):
         if used:
             if experiment.pretraining_set is None:
                 raise ValueError(f"{where}: pretraining_set is needed by initialisation from {', '.join(used)}")
-            _known(f"{where}.pretraining_set", experiment.pretraining_set, self.pretraining.sets)
-            rigid = [m for m in self.pretraining.sets[experiment.pretraining_set] if self.systems[m].rigid_water]
+            _known(f"{where}.pretraining_set", experiment.pretraining_set, self.sets)
+            rigid = [m for m in self.sets[experiment.pretraining_set] if self.systems[m].has_constraints]
             for name, recipe in used.items():
                 if recipe.classical and rigid:
                     raise ValueError(
-                        f"{where}: recipe {name!r} learns classical forces, which rigid water does not have: "
-                        f"set rigid_water: false in {', '.join(rigid)}"
+                        f"{where}: recipe {name!r} learns classical forces, which rigid bonds do not have: "
+                        f"set rigid_water: false and constraints: none in {', '.join(rigid)}"
                     )
         optimizations = {"fine_tuning": experiment.fine_tuning.optimization}
         optimizations |= {f"recipe {name}": recipe.optimization for name, recipe in used.items()}
@@ -116,7 +123,7 @@ class Project(Strict):
 
     def n_frames_of_set(self, name: str) -> int:
         """Configurations in a pre-training set."""
-        members = [self.systems[member] for member in self.pretraining.sets[name]]
+        members = [self.systems[member] for member in self.sets[name]]
         return sum(len(system.temperatures_kelvin) * system.sampling.n_frames for system in members)
 
     def fine_tuning_steps(self, experiment: Experiment, arm: str, n_train: int) -> int:

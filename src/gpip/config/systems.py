@@ -1,13 +1,25 @@
 """Settings of a system: its box, its force field, and how its classical MD samples it."""
 
+import re
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from gpip.config.base import Count, NotNegative, Positive, Strict, whole_steps
-from gpip.core.species import find_species
-from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
+from gpip.config.composition import (
+    Concentration,
+    SolventParts,
+    SpeciesAmount,
+    SpeciesAmounts,
+    composition,
+    cubic_length_angstrom,
+    estimated_density,
+    resolve,
+)
+from gpip.core.errors import unknown_name
+from gpip.core.species import Species, find_species
 
 Density = Annotated[Positive, Field(le=25)]
 """Mass density, g/cm^3."""
@@ -44,11 +56,42 @@ class Sampling(Strict):
         return self
 
 
+class Annealing(Strict):
+    """Cooling at constant volume before the sampling, so that a viscous solution forgets how it was packed."""
+
+    start_kelvin: Positive = 1000.0
+    end_kelvin: Positive = 300.0
+    duration_ps: Positive = 10_000.0
+    """Of the whole way from start to end, in steps of one degree or finer."""
+    timestep_fs: Positive = Field(1.0, le=4)
+    friction_per_ps: Positive = 1.0
+    """Of the Langevin thermostat."""
+    log_every_ps: Positive = 1.0
+    frames_per_checkpoint: Count = 50
+
+    @property
+    def steps_per_record(self) -> int:
+        return whole_steps("log_every_ps", self.log_every_ps * 1000, self.timestep_fs, "fs")
+
+    @property
+    def n_records(self) -> int:
+        return whole_steps("duration_ps", self.duration_ps, self.log_every_ps, "ps")
+
+    @model_validator(mode="after")
+    def _whole_numbers(self) -> "Annealing":
+        assert self.n_records
+        assert self.steps_per_record
+        if self.end_kelvin >= self.start_kelvin:
+            raise ValueError(f"annealing cools: end_kelvin {self.end_kelvin:g} is not below {self.start_kelvin:g}")
+        return self
+
+
 class NPT(Sampling):
     """Classical NPT dynamics whose mean volume becomes the box of a system, for all its temperatures."""
 
-    start_density_g_per_cm3: Density = 0.9
-    """The box is packed to this density. Packed and at any later time it must be wider than twice the cutoff."""
+    start_density_g_per_cm3: Density | None = None
+    """The box is packed to this density; null packs 0.9 of what the species would have as pure liquids. Packed and at
+    any later time the box must be wider than twice the cutoff."""
     temperature_kelvin: Positive = 300.0
     """Of the thermostat and the barostat."""
     pressure_bar: Annotated[float, Field(allow_inf_nan=False)] = 1.01325
@@ -61,84 +104,138 @@ class NPT(Sampling):
     """Steps between two attempts to change the volume."""
 
 
+FORCE_FIELDS = ("tip3p", "opls-aa", "openff-2.2.1")
+OPENFF = re.compile(r"^openff-\d+\.\d+\.\d+$")
+LARGEST_CUTOFF_ANGSTROM = 12.0
+"""Default of large boxes; OPLS-AA liquids are simulated with 10 to 14 Å in the literature."""
+CUTOFF_OF_LENGTH = 0.45
+"""Default of small boxes: half the box, less what its volume fluctuates at constant pressure."""
+START_OF_DENSITY = 0.9
+
+
 class Box(Strict):
-    """What is in the box, and the force field that holds it together."""
+    """What is in the box, and the force field that holds it together: all that building it depends on."""
 
-    species: dict[str, Count]
-    """Name of each molecule and how many of it are in the box."""
-    force_field: Literal["tip3p"]
-    density_g_per_cm3: Density
-    cutoff_angstrom: Positive = 6.0
-    """Of the Lennard-Jones and real-space Coulomb terms; at most half the box."""
+    species: SpeciesAmounts
+    force_field: str
+    extra_terms: str | None = None
+    """Table of OPLS-AA terms of the user's own."""
+    density_g_per_cm3: Density | None
+    """What the box is packed to; null for a molecule without a box."""
+    cutoff_angstrom: Positive | None
+    """Null without a box: all pairs interact."""
     rigid_water: bool = False
-    """Constrain bonds and angle of water. The networks then never see a stretched bond in pre-training."""
-
-    @field_validator("species")
-    @classmethod
-    def _known_species(cls, given: dict[str, int]) -> dict[str, int]:
-        if not given:
-            raise ValueError("at least one species is needed, for example {water: 64}")
-        for name in given:
-            find_species("species", name)
-        return given
+    constraints: Literal["none", "h-bonds"] = "none"
+    ion_charge_scale: Positive = 1.0
 
     @property
-    def packed_density_g_per_cm3(self) -> float:
-        """What the box is packed to."""
-        return self.density_g_per_cm3
+    def amounts(self) -> dict[Species, int]:
+        """Each species and how many molecules of it."""
+        return _amounts("species", self.species)
 
     @property
-    def length_angstrom(self) -> float:
+    def periodic(self) -> bool:
+        return self.density_g_per_cm3 is not None
+
+    @property
+    def length_angstrom(self) -> float | None:
         """Edge of the cubic box as packed."""
-        mass = sum(find_species("species", name).molar_mass_g_per_mol * n for name, n in self.species.items())
-        return (mass / (self.packed_density_g_per_cm3 * G_PER_CM3_TO_AMU_PER_ANGSTROM3)) ** (1 / 3)
+        return cubic_length_angstrom(self.amounts, self.density_g_per_cm3) if self.periodic else None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Box":
-        for name in self.species:
-            if self.force_field not in find_species("species", name).force_fields:
-                raise ValueError(f"force_field {self.force_field!r} has no parameters for species {name!r}")
-        charge = sum(find_species("species", name).charge * n for name, n in self.species.items())
-        if charge:
-            raise ValueError(f"the box carries a charge of {charge:+d} e; change the counts of the ions")
-        if self.cutoff_angstrom > self.length_angstrom / 2:
+        if not self.species:
+            raise ValueError("at least one species is needed, for example {water: 64}")
+        amounts = self.amounts
+        if self.force_field == "tip3p":
+            others = [one.name for one in amounts if not one.is_water]
+            if others:
+                raise ValueError(
+                    f"force_field 'tip3p' has no parameters for species {', '.join(others)}: use opls-aa, which holds "
+                    "TIP3P water too"
+                )
+        charge = sum(one.charge * n for one, n in amounts.items())
+        if charge and self.periodic:
+            parts = ", ".join(f"{n} {one.name} ({one.charge:+d} e)" for one, n in amounts.items() if one.charge)
+            raise ValueError(f"the box carries a charge of {charge:+d} e ({parts}); change the counts of the ions")
+        if self.periodic and self.cutoff_angstrom > self.length_angstrom / 2:
             raise ValueError(
-                f"cutoff_angstrom {self.cutoff_angstrom} is above half the box "
+                f"cutoff_angstrom {self.cutoff_angstrom:g} is above half the box "
                 f"({self.length_angstrom / 2:.3f} Å): lower the cutoff or put more molecules in the box"
             )
         return self
 
 
-class System(Box):
-    """One simulated system: a box, and the temperatures its classical MD samples."""
+def _amounts(where: str, species: dict[str, SpeciesAmount]) -> dict[Species, int]:
+    return {
+        find_species(where, name, one.smiles, one.liquid_density_g_per_cm3): one.count for name, one in species.items()
+    }
 
-    density_g_per_cm3: Density | Literal["npt"]
-    """A number up to 25: packed to it and held there. `npt`: the mean of dynamics at constant pressure."""
-    temperatures_kelvin: list[Positive] = Field(min_length=1)
+
+class System(Strict):
+    """One simulated system: a box of molecules, or a molecule alone, and the temperatures its classical MD samples."""
+
+    species: SpeciesAmounts | None = None
+    """Name and number of each molecule, built in (`gpip species` lists them) or with its SMILES; or use salt and
+    solvent."""
+    salt: dict[str, Concentration] = {}
+    """Concentration of each salt, as in {NaPF6: 1.0 mol/L}; mol/kg are per kilogram of solvent."""
+    solvent: SolventParts = {}
+    """Ratio of the solvents, as in {EC: 1, DMC: 1}."""
+    solvent_ratio: Literal["mole", "mass", "volume"] = "mole"
+    """What the ratio of the solvents counts."""
+    n_atoms: Annotated[int, Field(ge=10)] | None = None
+    """About how many atoms salt and solvent resolve to."""
+    force_field: str | dict[Literal["opls-aa"], str]
+    """`tip3p` (water), `opls-aa`, or an installed OpenFF version such as `openff-2.2.1`. `{opls-aa: extra.csv}` adds a
+    table of your own terms (docs/opls-aa.md)."""
+    density: Density | Literal["npt"] | None = None
+    """A number in g/cm3: packed to it and held there. `npt`: the mean of dynamics at constant pressure. Also accepted
+    as density_g_per_cm3."""
+    periodic: bool = True
+    """False: one molecule without a box, no cutoff, no density."""
+    cutoff_angstrom: Positive | None = None
+    """Of the Lennard-Jones and real-space Coulomb terms; at most half the box. Null: 12 Å, in small boxes 0.45 of the
+    width that the box is expected to have."""
+    rigid_water: bool = False
+    """Constrain bonds and angle of water. The networks then never see a stretched bond in pre-training."""
+    constraints: Literal["none", "h-bonds"] = "none"
+    """`h-bonds` keeps bonds to hydrogen at their length and allows 2 fs steps; same reservation as rigid_water."""
+    ion_charge_scale: Annotated[Positive, Field(le=1.5)] = 1.0
+    """Factor of the charges of all ions; 0.7 to 0.85 stands for electronic polarisation in the literature."""
+    temperatures_kelvin: list[Annotated[Positive, Field(le=5000)]] = Field(
+        default=[100.0 * i for i in range(1, 11)], min_length=1
+    )
     """Ascending. One classical MD run each."""
     sampling: Sampling = Sampling()
     npt: NPT | None = None
     """How the density is found where it is `npt`; all defaults when left out there."""
+    annealing: Annealing | None = None
+    """Cool from a high temperature before the sampling; `annealing: {}` takes the defaults. Null: not done."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: _with_old_name(schema))
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults_of_npt(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("density_g_per_cm3") == "npt" and given.get("npt") is None:
-            return {**given, "npt": {}}
+    def _names_and_defaults(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        given = dict(given)
+        if "density_g_per_cm3" in given:
+            if "density" in given:
+                raise ValueError("density and density_g_per_cm3 are the same setting: keep one of them")
+            given["density"] = given.pop("density_g_per_cm3")
+        if given.get("density") == "npt" and given.get("npt") is None:
+            given["npt"] = {}
         return given
 
-    @model_validator(mode="after")
-    def _one_density(self) -> "System":
-        if self.npt and self.density_g_per_cm3 != "npt":
-            raise ValueError(
-                f"npt settings are given, but density_g_per_cm3 is the number {self.density_g_per_cm3:g}: "
-                "set density_g_per_cm3: npt to find the density, or leave out npt"
-            )
-        return self
-
-    @property
-    def packed_density_g_per_cm3(self) -> float:
-        return self.npt.start_density_g_per_cm3 if self.npt else self.density_g_per_cm3
+    @field_validator("force_field")
+    @classmethod
+    def _known_force_field(cls, given: Any) -> Any:
+        name = given if isinstance(given, str) else next(iter(given), "")
+        if name not in FORCE_FIELDS and not OPENFF.match(name):
+            raise unknown_name("", name, FORCE_FIELDS)
+        return given
 
     @field_validator("temperatures_kelvin")
     @classmethod
@@ -147,11 +244,90 @@ class System(Box):
             raise ValueError(f"temperatures must ascend without repetition, got {given}")
         return given
 
+    @model_validator(mode="after")
+    def _consistent(self) -> "System":
+        self._check_contents()
+        if not self.periodic:
+            given = [name for name in ("density", "cutoff_angstrom", "npt") if getattr(self, name) is not None]
+            if given:
+                raise ValueError(f"periodic: false has no box, so {' and '.join(given)} must be left out")
+            if sum(self.box.amounts.values()) != 1:
+                raise ValueError("periodic: false is for one molecule alone: give one species with count 1")
+        elif self.density is None:
+            raise ValueError("density is needed: a number in g/cm3, or npt (or periodic: false for one molecule)")
+        elif self.npt and self.density != "npt":
+            raise ValueError(
+                f"npt settings are given, but density is the number {self.density:g}: "
+                "set density: npt to find the density, or leave out npt"
+            )
+        assert self.box
+        return self
+
+    def _check_contents(self) -> None:
+        if self.species is not None and (self.salt or self.solvent or self.n_atoms):
+            raise ValueError("give either species with counts, or salt and solvent with n_atoms, not both")
+        if self.species is None:
+            missing = [name for name in ("solvent", "n_atoms") if not getattr(self, name)]
+            if missing:
+                raise ValueError(
+                    "species is needed, for example {water: 64}, or salt with solvent and n_atoms"
+                    if not self.salt and not self.solvent
+                    else f"{' and '.join(missing)} is needed beside {'solvent' if self.solvent else 'salt'}"
+                )
+
+    @cached_property
+    def contents(self) -> dict[str, SpeciesAmount]:
+        """Species and counts, those of salt and solvent resolved to whole molecules."""
+        if self.species is not None:
+            return self.species
+        number = self.density if isinstance(self.density, float) else None
+        return resolve(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, number)
+
+    @property
+    def amounts(self) -> dict[Species, int]:
+        """Each species and how many molecules of it."""
+        return _amounts("species", self.contents)
+
+    @property
+    def expected_density_g_per_cm3(self) -> float:
+        """The density given, or a first guess of what constant pressure will find."""
+        return self.density if isinstance(self.density, float) else estimated_density(self.amounts)
+
     @property
     def box(self) -> Box:
         """The part that building depends on: other temperatures do not build another box."""
-        given = {name: getattr(self, name) for name in Box.model_fields}
-        return Box(**given | {"density_g_per_cm3": self.packed_density_g_per_cm3})
+        packed = cutoff = None
+        if self.periodic:
+            packed = expected = self.expected_density_g_per_cm3
+            if self.npt:
+                packed = self.npt.start_density_g_per_cm3 or START_OF_DENSITY * expected
+            width = cubic_length_angstrom(self.amounts, max(packed, expected))
+            cutoff = self.cutoff_angstrom or min(LARGEST_CUTOFF_ANGSTROM, round(CUTOFF_OF_LENGTH * width, 2))
+        plain = isinstance(self.force_field, str)
+        return Box(
+            species=self.contents,
+            force_field=self.force_field if plain else "opls-aa",
+            extra_terms=None if plain else self.force_field["opls-aa"],
+            density_g_per_cm3=packed,
+            cutoff_angstrom=cutoff,
+            rigid_water=self.rigid_water,
+            constraints=self.constraints,
+            ion_charge_scale=self.ion_charge_scale,
+        )
+
+    @property
+    def has_constraints(self) -> bool:
+        """Whether bonds are held at their length, so that forces of the force field are incomplete."""
+        return self.constraints != "none" or (self.rigid_water and any(one.is_water for one in self.amounts))
+
+    def composition(self, density_g_per_cm3: float | None = None) -> dict[str, Any]:
+        """What is in the box: see `gpip.config.composition.composition`."""
+        number = self.density if isinstance(self.density, float) else None
+        return composition(self.amounts, density_g_per_cm3 or number)
+
+
+def _with_old_name(schema: dict[str, Any]) -> None:
+    schema["properties"]["density_g_per_cm3"] = schema["properties"]["density"]
 
 
 def temperature_label(temperature_kelvin: float) -> str:

@@ -21,4 +21,5 @@ def unknown_name(where: str, name: str, known: Iterable[str]) -> InputError:
     known = sorted(known)
     guess = nearest(name, known)
     hint = f"did you mean {guess!r}? " if guess else ""
-    return InputError(f"{where}: {name!r} is not known; {hint}known: {', '.join(known) or 'none'}")
+    place = f"{where}: " if where else ""
+    return InputError(f"{place}{name!r} is not known; {hint}known: {', '.join(known) or 'none'}")

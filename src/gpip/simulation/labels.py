@@ -39,7 +39,7 @@ def classical_labels(
     if system.getNumConstraints():
         raise InputError(
             f"{system_path}: {system.getNumConstraints()} bonds or angles are rigid, and classical forces do "
-            "not describe them; build the system with rigid_water: false"
+            "not describe them; build the system with rigid_water: false and constraints: none"
         )
     cells = np.broadcast_to(np.asarray(cell, dtype=np.float64), (len(positions), 3, 3)) / NM_TO_ANGSTROM
     integrator = openmm.VerletIntegrator(0.001)

@@ -1,25 +1,25 @@
 """Box, topology and force field of one system, written as files that the dynamics reads."""
 
 import io
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openmm
 from openmm.app import Element, PDBFile, Topology
 
 from gpip import __version__
+from gpip.config.composition import composition
 from gpip.config.systems import Box
-from gpip.core.errors import unknown_name
 from gpip.core.files import write_json, write_text
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3, NM_TO_ANGSTROM
-from gpip.systems.molecules import Molecule, molecule_of
+from gpip.forcefields.opls.assign import type_molecule
+from gpip.forcefields.opls.openmm_system import opls_system
+from gpip.forcefields.tip3p import tip3p_system
+from gpip.systems.molecules import Molecule, molecule_of, residue_names
 from gpip.systems.packing import closest_contact, pack_box
-from gpip.systems.tip3p import tip3p_system
-
-FORCE_FIELDS: dict[str, Callable[[Topology, float, bool], openmm.System]] = {"tip3p": tip3p_system}
 
 
 def build_system(
@@ -32,40 +32,76 @@ def build_system(
 ) -> None:
     """Pack the box of a system and write `topology.pdb`, `system.xml` (OpenMM) and `manifest.json`.
 
-    The PDB file holds the packed positions, not minimised, rounded to 0.001 Å.
+    The PDB file holds the packed positions, not minimised, rounded to 0.001 Å. A molecule without a box is written
+    as it was embedded.
 
     Args:
         name: what the system is called in the configuration.
         seed: root seed; the packing's own is derived from it and the name.
 
     Raises:
-        InputError: unknown force field or species, or a box that cannot be packed.
+        InputError: a species that the force field lacks terms for, or a box that cannot be packed.
     """
-    if settings.force_field not in FORCE_FIELDS:
-        raise unknown_name(f"systems.{name}.force_field", settings.force_field, FORCE_FIELDS)
-    molecules = [(species, molecule_of(species), count) for species, count in settings.species.items()]
+    names = residue_names(settings.amounts)
+    molecules = [(one.name, molecule_of(one, names[one.name]), count) for one, count in settings.amounts.items()]
     length = settings.length_angstrom
-    positions = pack_box(molecules, length, seed_for(seed, "build", name), f"systems.{name}")
     topology = box_topology(molecules, length)
-    system = FORCE_FIELDS[settings.force_field](topology, settings.cutoff_angstrom, settings.rigid_water)
-
-    write_topology(topology_path, name, topology, positions)
+    system = force_field_system(settings, topology)
+    write_packed(name, settings, seed, molecules, topology, topology_path, manifest_path)
     write_text(system_path, openmm.XmlSerializer.serialize(system))
-    mass_amu = sum(molecule.mass_amu * count for _, molecule, count in molecules)
-    index = [i for i, residue in enumerate(topology.residues()) for _ in residue.atoms()]
-    write_json(
-        manifest_path,
-        {
-            "system": name,
-            "species": settings.species,
-            "n_atoms": topology.getNumAtoms(),
-            "n_molecules": topology.getNumResidues(),
-            "box_length_angstrom": length,
-            "density_g_per_cm3": mass_amu / length**3 / G_PER_CM3_TO_AMU_PER_ANGSTROM3,
-            "closest_contact_angstrom": closest_contact(positions, np.array(index), length),
-            "provenance": provenance("build", settings, seed),
-        },
+
+
+def force_field_system(settings: Box, topology: Topology) -> openmm.System:
+    """The OpenMM system of a box by tip3p or opls-aa.
+
+    Raises:
+        InputError: a species that OPLS-AA lacks types or terms for.
+    """
+    if settings.force_field == "tip3p":
+        return tip3p_system(topology, settings.cutoff_angstrom, settings.rigid_water)
+    typed = [
+        (type_molecule(one.name, one.smiles, settings.extra_terms), count) for one, count in settings.amounts.items()
+    ]
+    return opls_system(
+        typed,
+        settings.length_angstrom,
+        settings.cutoff_angstrom,
+        ion_charge_scale=settings.ion_charge_scale,
+        constraints=settings.constraints,
+        rigid_water=settings.rigid_water,
     )
+
+
+def write_packed(
+    name: str,
+    settings: Box,
+    seed: int,
+    molecules: list[tuple[str, Molecule, int]],
+    topology: Topology,
+    topology_path: str | Path,
+    manifest_path: str | Path,
+) -> None:
+    """Pack the molecules and write `topology.pdb` and `manifest.json`: see `build_system`."""
+    length = settings.length_angstrom
+    manifest: dict[str, Any] = {
+        "system": name,
+        **composition(settings.amounts, settings.density_g_per_cm3),
+        "force_field": settings.force_field,
+        "ion_charge_scale": settings.ion_charge_scale,
+        "cutoff_angstrom": settings.cutoff_angstrom,
+        "box_length_angstrom": length,
+    }
+    if settings.periodic:
+        positions = pack_box(molecules, length, seed_for(seed, "build", name), f"systems.{name}")
+        mass_amu = sum(molecule.mass_amu * count for _, molecule, count in molecules)
+        index = [i for i, residue in enumerate(topology.residues()) for _ in residue.atoms()]
+        manifest["density_g_per_cm3"] = mass_amu / length**3 / G_PER_CM3_TO_AMU_PER_ANGSTROM3
+        manifest["closest_contact_angstrom"] = closest_contact(positions, np.array(index), length)
+    else:
+        ((_, molecule, _),) = molecules
+        positions = molecule.positions
+    write_topology(topology_path, name, topology, positions)
+    write_json(manifest_path, manifest | {"provenance": provenance("build", settings, seed)})
 
 
 def write_topology(path: str | Path, name: str, topology: Topology, positions: np.ndarray) -> None:
@@ -76,8 +112,8 @@ def write_topology(path: str | Path, name: str, topology: Topology, positions: n
     write_text(path, f"REMARK   1 gpip {__version__}: {name}\n" + text.getvalue().partition("\n")[2])
 
 
-def box_topology(molecules: list[tuple[str, Molecule, int]], box_length_angstrom: float) -> Topology:
-    """OpenMM topology of a cubic box: one residue a molecule, in the order given."""
+def box_topology(molecules: list[tuple[str, Molecule, int]], box_length_angstrom: float | None) -> Topology:
+    """OpenMM topology of a cubic box, or of no box: one residue a molecule, in the order given."""
     topology = Topology()
     chain = topology.addChain()
     for _, molecule, count in molecules:
@@ -89,5 +125,6 @@ def box_topology(molecules: list[tuple[str, Molecule, int]], box_length_angstrom
             ]
             for i, j in molecule.bonds:
                 topology.addBond(atoms[i], atoms[j])
-    topology.setPeriodicBoxVectors(np.eye(3) * box_length_angstrom / NM_TO_ANGSTROM * openmm.unit.nanometer)
+    if box_length_angstrom is not None:
+        topology.setPeriodicBoxVectors(np.eye(3) * box_length_angstrom / NM_TO_ANGSTROM * openmm.unit.nanometer)
     return topology

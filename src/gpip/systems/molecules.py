@@ -1,12 +1,13 @@
 """One molecule of a species: coordinates and topology."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from openmm.app import Element
 
 from gpip.core.errors import InputError
-from gpip.core.species import find_species
+from gpip.core.species import Species, molecule_of_smiles
 
 WATER_OH_ANGSTROM = 0.9572
 WATER_HOH_DEGREES = 104.52
@@ -43,25 +44,36 @@ def _water() -> Molecule:
     return Molecule("HOH", ("O", "H1", "H2"), ("O", "H", "H"), ((0, 1), (0, 2)), positions)
 
 
-def from_smiles(name: str, smiles: str) -> Molecule:
-    """The molecule of a SMILES, hydrogens added, embedded by RDKit. Raises InputError when that fails."""
-    from rdkit import Chem
-    from rdkit.Chem import AllChem
+def molecule_of(species: Species, residue: str) -> Molecule:
+    """The molecule of a species: TIP3P's geometry for water, else embedded from its SMILES by RDKit.
 
-    molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    if AllChem.EmbedMolecule(molecule, randomSeed=EMBEDDING_SEED) != 0:
-        raise InputError(f"species {name!r}: no 3D coordinates were found for SMILES {smiles!r}; check the SMILES")
-    elements = tuple(atom.GetSymbol() for atom in molecule.GetAtoms())
-    atom_names = tuple(f"{symbol}{i}" for i, symbol in enumerate(elements, start=1))
-    bonds = tuple((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds())
-    return Molecule(name[:3].upper(), atom_names, elements, bonds, molecule.GetConformer().GetPositions())
-
-
-def molecule_of(name: str) -> Molecule:
-    """The molecule of a species, from its SMILES, or the model's own geometry for water.
+    Atoms are in the order of the SMILES, hydrogens behind.
 
     Raises:
-        InputError: the species is not known, or no coordinates can be found for it.
+        InputError: RDKit finds no coordinates for it.
     """
-    species = find_species("species", name)
-    return _water() if name == "water" else from_smiles(name, species.smiles)
+    if species.is_water:
+        return _water()
+    from rdkit.Chem import AllChem, Mol
+
+    where = f"species {species.name!r}"
+    molecule = Mol(molecule_of_smiles(where, species.smiles))
+    if AllChem.EmbedMolecule(molecule, randomSeed=EMBEDDING_SEED) != 0:
+        raise InputError(f"{where}: no 3D coordinates were found for SMILES {species.smiles!r}; check the SMILES")
+    atom_names = tuple(f"{symbol}{i}" for i, symbol in enumerate(species.elements, start=1))
+    bonds = tuple((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds())
+    return Molecule(residue, atom_names, species.elements, bonds, molecule.GetConformer().GetPositions())
+
+
+def residue_names(species: Iterable[Species]) -> dict[str, str]:
+    """A residue name of three characters for each species: HOH for water, else DME0 style made short and unique.
+
+    The digit at the end keeps clear of the names of amino acids, nucleotides and ions that programs know.
+    """
+    names: dict[str, str] = {}
+    for one in species:
+        letters = "".join(c for c in one.name.upper() if c.isalpha() and c.isascii())[:2] or "X"
+        tails = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        found = (letters + tail for tail in tails if letters + tail not in names.values())
+        names[one.name] = "HOH" if one.is_water else next(found)
+    return names

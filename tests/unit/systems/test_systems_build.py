@@ -8,14 +8,15 @@ from openmm.unit import angstrom, dalton, nanometer
 
 from gpip.config.systems import Box
 from gpip.core.errors import InputError
+from gpip.core.species import find_species
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
 from gpip.systems.build import build_system
-from gpip.systems.molecules import from_smiles, molecule_of
+from gpip.systems.molecules import molecule_of
 from gpip.systems.packing import closest_contact, pack_box
 
 
 def water(count: int = 64, density: float = 0.997, **options) -> Box:
-    return Box(species={"water": count}, force_field="tip3p", density_g_per_cm3=density, **options)
+    return Box(species={"water": count}, force_field="tip3p", density_g_per_cm3=density, cutoff_angstrom=6.0, **options)
 
 
 def build(folder, settings: Box, seed: int = 1):
@@ -34,7 +35,7 @@ def built(tmp_path_factory):
 
 
 def test_water_has_the_geometry_of_tip3p():
-    oxygen, first, second = molecule_of("water").positions
+    oxygen, first, second = molecule_of(find_species("test", "water"), "HOH").positions
     np.testing.assert_allclose([np.linalg.norm(first), np.linalg.norm(second)], 0.9572, rtol=1e-12)
     angle = np.degrees(np.arccos(first @ second / 0.9572**2))
     np.testing.assert_allclose(angle, 104.52, rtol=1e-12)
@@ -42,7 +43,7 @@ def test_water_has_the_geometry_of_tip3p():
 
 
 def test_molecule_from_smiles_has_its_hydrogens_bonds_and_a_reasonable_shape():
-    ethanol = from_smiles("ethanol", "CCO")
+    ethanol = molecule_of(find_species("test", "ethanol", "CCO"), "ET0")
     assert sorted(ethanol.elements) == ["C"] * 2 + ["H"] * 6 + ["O"]
     lengths = [np.linalg.norm(ethanol.positions[i] - ethanol.positions[j]) for i, j in ethanol.bonds]
     assert len(lengths) == 8
@@ -104,7 +105,7 @@ def test_same_seed_gives_the_same_files_and_another_seed_another_box(tmp_path):
 
 def test_box_too_dense_to_pack_is_an_error():
     with pytest.raises(InputError, match=r"systems\.water: 3 water could not be packed .* lower the density"):
-        pack_box([("water", molecule_of("water"), 3)], 3.1, 1, "systems.water")
+        pack_box([("water", molecule_of(find_species("test", "water"), "HOH"), 3)], 3.1, 1, "systems.water")
 
 
 def test_closest_contact_sees_periodic_images():

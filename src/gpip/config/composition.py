@@ -1,0 +1,257 @@
+"""What is in a box: species by counts, or a salt concentration and a solvent mixture resolved to whole molecules."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from gpip.config.base import Count, Positive, Strict
+from gpip.core.errors import InputError, unknown_name
+from gpip.core.species import BUILT_IN, Species, find_species
+from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
+
+
+class SpeciesAmount(Strict):
+    """A species of a box, by a number of molecules. `DME: 192` is short for `DME: {count: 192}`."""
+
+    count: Count
+    smiles: str | None = None
+    """Of a molecule that is not built in, charges written out."""
+    liquid_density_g_per_cm3: Positive | None = None
+    """Of its pure liquid: a first guess of the volume it takes, estimated from its atoms when null."""
+
+
+class SolventPart(Strict):
+    """A species of a solvent mixture, by its part. `EC: 1` is short for `EC: {ratio: 1}`."""
+
+    ratio: Positive
+    """By mole, mass or volume, as `solvent_ratio` says; only the proportions count."""
+    smiles: str | None = None
+    """Of a molecule that is not built in."""
+    liquid_density_g_per_cm3: Positive | None = None
+    """Of its pure liquid; needed for a ratio by volume of a molecule that is not built in."""
+
+
+def _by_name(amount: str) -> Any:
+    """Short and list forms into name -> mapping: {DME: 3}, {DME: {count: 3}}, [{name: DME, count: 3}]."""
+
+    def normalise(given: Any) -> Any:
+        if isinstance(given, list):
+            named = [dict(one) if isinstance(one, dict) else {} for one in given]
+            if not all("name" in one for one in named):
+                raise ValueError(f"each item of the list needs a name, as in {{name: DME, {amount}: 1}}")
+            names = [one.pop("name") for one in named]
+            if len(set(names)) != len(names):
+                raise ValueError(f"a species is listed twice among {names}: give its whole amount once")
+            given = dict(zip(names, named, strict=True))
+        if isinstance(given, dict):
+            plain = (int, float, str)
+            return {name: {amount: one} if isinstance(one, plain) else one for name, one in given.items()}
+        return given
+
+    return BeforeValidator(normalise)
+
+
+def _shown(amount: str, number: dict[str, Any], model: type[Strict]) -> WithJsonSchema:
+    """The same forms as JSON schema."""
+    details = model.model_json_schema()["properties"]
+    one = {"type": "object", "properties": details, "required": [amount], "additionalProperties": False}
+    listed = {**one, "properties": {"name": {"type": "string"}, **details}, "required": ["name", amount]}
+    return WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "object", "additionalProperties": {"anyOf": [number, one]}},
+                {"type": "array", "items": listed},
+            ]
+        }
+    )
+
+
+SpeciesAmounts = Annotated[
+    dict[str, SpeciesAmount], _by_name("count"), _shown("count", {"type": "integer", "minimum": 1}, SpeciesAmount)
+]
+SolventParts = Annotated[
+    dict[str, SolventPart], _by_name("ratio"), _shown("ratio", {"type": "number", "exclusiveMinimum": 0}, SolventPart)
+]
+
+CONCENTRATION = r"^\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(mol/L|mol/kg)\s*$"
+Concentration = Annotated[str, Field(examples=["1.0 mol/L", "0.5 mol/kg"])]
+"""A number with `mol/L` (of the solution) or `mol/kg` (of the solvents)."""
+
+
+class Concentrations(NamedTuple):
+    value: float
+    unit: str
+
+
+def read_concentration(where: str, text: str) -> Concentrations:
+    """Value and unit of a concentration. Raises InputError for anything but "<number> mol/L" or "<number> mol/kg"."""
+    found = re.match(CONCENTRATION, text)
+    if not found or float(found[1]) <= 0:
+        raise InputError(f"{where}: {text!r} is no concentration; write for example '1.0 mol/L' or '1.0 mol/kg'")
+    return Concentrations(float(found[1]), found[2])
+
+
+def salts() -> dict[str, dict[str, int]]:
+    """Every salt of a built-in cation and anion: LiPF6, NaTFSI, MgCl2, Mg(TFSI)2; the ions of one formula unit."""
+    ions = [find_species("built in", name) for name in BUILT_IN]
+    cations = [ion for ion in ions if ion.charge > 0]
+    anions = [ion for ion in ions if ion.charge < 0]
+    known = {}
+    for cation in cations:
+        for anion in anions:
+            n = math.lcm(cation.charge, -anion.charge)
+            first, second = (re.sub(r"[+-]\d*$", "", ion.name) for ion in (cation, anion))
+            formula = _times(first, n // cation.charge, 1) + _times(second, n // -anion.charge, len(anion.elements))
+            known[formula] = {cation.name: n // cation.charge, anion.name: n // -anion.charge}
+    return known
+
+
+def _times(ion: str, n: int, n_atoms: int) -> str:
+    """Cl 2 gives Cl2, TFSI 2 gives (TFSI)2."""
+    return ion if n == 1 else f"{ion}{n}" if n_atoms == 1 else f"({ion}){n}"
+
+
+def mole_fractions(parts: Mapping[str, SolventPart], by: str) -> dict[str, float]:
+    """Mole fraction of each solvent of a mixture given by "mole", "mass" or "volume".
+
+    Raises:
+        InputError: an unknown species, an ion, or a ratio by volume of a liquid whose density is not known.
+    """
+    moles = {}
+    for name, part in parts.items():
+        species = find_species("solvent", name, part.smiles, part.liquid_density_g_per_cm3)
+        if species.charge:
+            raise InputError(f"solvent: {name!r} carries {species.charge:+d} e; ions belong into salt or species")
+        density = BUILT_IN[name].liquid_density_g_per_cm3 if name in BUILT_IN else part.liquid_density_g_per_cm3
+        if by == "volume" and density is None:
+            raise InputError(
+                f"solvent: a ratio by volume needs the density of pure {name}: give {name} its "
+                "liquid_density_g_per_cm3, or use solvent_ratio: mole or mass"
+            )
+        per_mole = {"mole": 1.0, "mass": species.molar_mass_g_per_mol, "volume": species.molar_volume_cm3_per_mol}[by]
+        moles[name] = part.ratio / per_mole
+    return {name: value / sum(moles.values()) for name, value in moles.items()}
+
+
+def resolve(
+    salt: Mapping[str, str],
+    solvent: Mapping[str, SolventPart],
+    by: str,
+    n_atoms: int,
+    density_g_per_cm3: float | None,
+) -> dict[str, SpeciesAmount]:
+    """Whole molecules nearest to a composition, about `n_atoms` atoms in all, salts first.
+
+    Concentrations in mol/L need the volume of the solution: from its density where that is given, else from the
+    volumes that its species take as pure liquids.
+
+    Raises:
+        InputError: unknown salt or solvent, a concentration that leaves no room for solvent, or a box so small that
+            a species rounds to no molecule.
+    """
+    fractions = mole_fractions(solvent, by)
+    solvents = {
+        name: find_species("solvent", name, part.smiles, part.liquid_density_g_per_cm3)
+        for name, part in solvent.items()
+    }
+    known = salts()
+    units = {}
+    for name in salt:
+        if name not in known:
+            raise unknown_name("salt", name, known)
+        units[name] = [(find_species("salt", ion), n) for ion, n in known[name].items()]
+
+    def volume_of(species: Species) -> float:
+        """cm^3/mol in this solution."""
+        return (
+            species.molar_mass_g_per_mol / density_g_per_cm3 if density_g_per_cm3 else species.molar_volume_cm3_per_mol
+        )
+
+    mean = {
+        what: sum(fractions[name] * value(one) for name, one in solvents.items())
+        for what, value in {
+            "mass": lambda s: s.molar_mass_g_per_mol,
+            "volume": volume_of,
+            "atoms": lambda s: len(s.elements),
+        }.items()
+    }
+    # Formula units per solvent molecule: those by mol/kg directly, those by mol/L from the volume they all take.
+    per_solvent, litre = {}, {}
+    for name, text in salt.items():
+        value, unit = read_concentration(f"salt.{name}", text)
+        if unit == "mol/kg":
+            per_solvent[name] = value * mean["mass"] / 1000
+        else:
+            litre[name] = value / 1000
+    volumes = {name: sum(n * volume_of(ion) for ion, n in ions) for name, ions in units.items()}
+    room = 1 - sum(litre[name] * volumes[name] for name in litre)
+    if room <= 0:
+        raise InputError(
+            f"salt: {', '.join(f'{name} {salt[name]}' for name in litre)} leaves no room for solvent: the salt "
+            f"alone takes {100 * (1 - room):.0f} % of the volume; lower the concentration"
+        )
+    volume = (mean["volume"] + sum(n * volumes[name] for name, n in per_solvent.items())) / room
+    per_solvent |= {name: value * volume for name, value in litre.items()}
+    atoms_of = {name: sum(n * len(ion.elements) for ion, n in ions) for name, ions in units.items()}
+    total = n_atoms / (mean["atoms"] + sum(n * atoms_of[name] for name, n in per_solvent.items()))
+
+    wanted = {name: total * per_solvent[name] for name in salt} | {name: total * x for name, x in fractions.items()}
+    few = {name: n for name, n in wanted.items() if round(n) < 1}
+    if few:
+        needed = math.ceil(n_atoms * max(1 / n for n in few.values()))
+        raise InputError(
+            f"n_atoms {n_atoms} leaves {', '.join(f'{n:.2g} of {name}' for name, n in few.items())}: "
+            f"one whole molecule of each needs about {needed} atoms"
+        )
+    counts: dict[str, SpeciesAmount] = {}
+    for name in salt:
+        for ion, n in units[name]:
+            before = counts[ion.name].count if ion.name in counts else 0
+            counts[ion.name] = SpeciesAmount(count=before + n * round(wanted[name]))
+    for name, part in solvent.items():
+        counts[name] = SpeciesAmount(
+            count=round(wanted[name]), smiles=part.smiles, liquid_density_g_per_cm3=part.liquid_density_g_per_cm3
+        )
+    return counts
+
+
+def composition(species: Mapping[Species, int], density_g_per_cm3: float | None) -> dict[str, Any]:
+    """The composition reached: molecules, atoms, and for solutions mol/L and mol/kg of each ion and solute.
+
+    Args:
+        species: how many molecules of each.
+        density_g_per_cm3: of the box; mol/L are left out without it.
+
+    Returns:
+        `n_atoms`, `n_molecules`, `molecules` {name: count}, and where they have a meaning `mol_per_litre` {name: value}
+        and `mol_per_kg_solvent` {ion: value}.
+    """
+    mass = sum(one.molar_mass_g_per_mol * n for one, n in species.items())
+    solvent = sum(one.molar_mass_g_per_mol * n for one, n in species.items() if not one.charge)
+    found: dict[str, Any] = {
+        "n_atoms": sum(len(one.elements) * n for one, n in species.items()),
+        "n_molecules": sum(species.values()),
+        "molecules": {one.name: n for one, n in species.items()},
+    }
+    if density_g_per_cm3:
+        litres_per_mol = mass / density_g_per_cm3 / 1000
+        found["mol_per_litre"] = {one.name: n / litres_per_mol for one, n in species.items()}
+    if solvent and any(one.charge for one in species):
+        found["mol_per_kg_solvent"] = {one.name: 1000 * n / solvent for one, n in species.items() if one.charge}
+    return found
+
+
+def estimated_density(species: Mapping[Species, int]) -> float:
+    """g/cm^3 of a mixture whose species keep their volumes as pure liquids: a first guess for packing."""
+    mass = sum(one.molar_mass_g_per_mol * n for one, n in species.items())
+    volume = sum(one.molar_volume_cm3_per_mol * n for one, n in species.items())
+    return mass / max(volume, 1.0)
+
+
+def cubic_length_angstrom(species: Mapping[Species, int], density_g_per_cm3: float) -> float:
+    """Edge of a cubic box of that density."""
+    mass = sum(one.molar_mass_g_per_mol * n for one, n in species.items())
+    return (mass / (density_g_per_cm3 * G_PER_CM3_TO_AMU_PER_ANGSTROM3)) ** (1 / 3)
