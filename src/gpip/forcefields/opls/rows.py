@@ -45,6 +45,7 @@ USER_KINDS = tuple(kind for kind in KINDS if kind != "reference")
 _USER_COLUMNS = {"kind", *(column for kind in USER_KINDS for column in KINDS[kind].required + KINDS[kind].optional)}
 
 _NOT_NEGATIVE = {"sigma_nm", "epsilon_kj_per_mol", "k_kj_per_mol_nm2", "k_kj_per_mol_rad2", "order"}
+_ELEMENTS = frozenset(Chem.GetPeriodicTable().GetElementSymbol(number) for number in range(1, 119))
 _POSITIVE = {"mass_amu", "r0_nm", "theta0_deg"}
 
 
@@ -161,7 +162,5 @@ def _check_type(row: Row) -> None:
         raise InputError(
             f"{row.where}: smarts {row.cells['smarts']!r} cannot be read; see docs/opls-aa.md for examples"
         )
-    try:
-        Chem.GetPeriodicTable().GetAtomicNumber(row.cells["element"])
-    except RuntimeError:
-        raise InputError(f"{row.where}: {row.cells['element']!r} is not the symbol of an element") from None
+    if row.cells["element"] not in _ELEMENTS:
+        raise InputError(f"{row.where}: {row.cells['element']!r} is not the symbol of an element")
