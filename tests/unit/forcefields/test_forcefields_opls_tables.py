@@ -17,7 +17,7 @@ from gpip.forcefields.opls.tables import DATA, load_folder, load_tables
 DOCUMENT = Path(__file__).parents[3] / "docs" / "opls-aa.md"
 FEC, RING_CARBONATES = re.findall(r"```csv\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
 FEC_SMILES = "O=C1OCC(F)O1"
-BOND_CF = "bond,,,,,,,,,,CT,F,,,0.136,307105.6,,,,,,,JTR24,\n"
+BOND_CF = "bond,,,,,,,,,,CT,F_fec,,,0.136,307105.6,,,,,,,JTR24,\n"
 
 
 @pytest.fixture
@@ -90,13 +90,17 @@ def test_parts_are_read_together_and_must_agree(tmp_path):
 
 
 def test_torsion_with_fewest_wildcards_wins_whatever_the_order_of_rows(extra):
-    rows = ["torsion,X,CT,CT,X,0,0,1,0", "torsion,X,CT,CT,F,0,0,2,0", "torsion,HC,CT,CT,F,0,0,3,0"]
+    rows = ["torsion,X,CT,CT,X,0,0,1,0", "torsion,X,CT,CT,F_fec,0,0,2,0", "torsion,HC,CT,CT,F_fec,0,0,3,0"]
     header = "kind,class1,class2,class3,class4,v1_kj_per_mol,v2_kj_per_mol,v3_kj_per_mol,v4_kj_per_mol\n"
     types = FEC.split("bond,")[0]
     for order in (rows, rows[::-1]):
         path = extra(types + "\n".join(_as_fec_columns(header + "\n".join(order))) + "\n")
         tables = load_tables(path)
-        for classes, v3 in ((("OS", "CT", "CT", "F"), 2), (("F", "CT", "CT", "HC"), 3), (("F", "CT", "CT", "F"), 2)):
+        for classes, v3 in (
+            (("OS", "CT", "CT", "F_fec"), 2),
+            (("F_fec", "CT", "CT", "HC"), 3),
+            (("F_fec", "CT", "CT", "F_fec"), 2),
+        ):
             assert tables.find("torsion", classes).numbers[2] == v3
         assert tables.find("torsion", ("HC", "CT", "CT", "HC")).numbers[2] == 1.2552
 
@@ -149,15 +153,16 @@ BAD_ROWS = {
     "empty": (",0.136,", ",,", r":5: a row of kind bond needs a value in column 'r0_nm'"),
     "unused": (",307105.6,,", ",307105.6,3,", r":5: column 'theta0_deg' holds '3', but a row of kind bond"),
     "smarts": ("[F;$(F", "[F;$F", r":3: smarts .* cannot be read"),
-    "no element": (",F,F,18", ",F,Ff,18", r":3: 'Ff' is not the symbol of an element"),
-    "other element": (",F,F,18", ",F,C,18", r":3: type F_fec is of element C, but its SMARTS .* fits atom F5 of 'FEC'"),
-    "class": ("C,OS,CT,F", "C,OS,CT,FF", r":11: class 'FF' of this torsion is that of no atom type"),
-    "any class": ("CT,F,,,0.136", "X,F,,,0.136", r":5: X \(any class\) is for torsions and impropers only"),
-    "twice": (BOND_CF, BOND_CF * 2, r":6: bond CT-F is already given in .*:5"),
-    "term": (BOND_CF, "", r"no bond CT-F \(atoms C4-F5\); nearest known: CT-CT"),
+    "no element": (",F_fec,F,18", ",F_fec,Ff,18", r":3: 'Ff' is not the symbol of an element"),
+    "other element": (",F_fec,F,18", ",F_fec,C,18", r":3: type F_fec is of element C, .* fits atom F5 of 'FEC'"),
+    "class": ("C,OS,CT,F_fec", "C,OS,CT,FF", r":11: class 'FF' of this torsion is that of no atom type"),
+    "any class": ("CT,F_fec,,,0.136", "X,F_fec,,,0.136", r":5: X \(any class\) is for torsions and impropers only"),
+    "twice": (BOND_CF, BOND_CF * 2, r":6: bond CT-F_fec is already given in .*:5"),
+    "term": (BOND_CF, "", r"no bond CT-F_fec \(atoms C4-F5\); nearest known: CT-"),
     "charge": (",0.10,0.25", ",0.20,0.25", r"charges of its types add up to \+0.1000 e, but the formal charge .* is 0"),
-    "tie": ("C,OS,CT,F,,,,,0,0,0.828432,0,", "X,OS,CT,F,,,,,0,0,1,0,a,\ntorsion,,,,,,,,,,C,OS,CT,X,,,,,0,0,2,0,",
-            r"torsion F-CT-OS-C: .* fit equally well and differ; add a row with fewer X"),
+    "tie": ("C,OS,CT,F_fec,,,,,0,0,0.828432,0,",
+            "X,OS,CT,F_fec,,,,,0,0,1,0,a,\ntorsion,,,,,,,,,,C,OS,CT,X,,,,,0,0,2,0,",
+            r"torsion F_fec-CT-OS-C: .* fit equally well and differ; add a row with fewer X"),
 }  # fmt: skip
 
 
@@ -184,8 +189,8 @@ def test_missing_terms_of_one_kind_are_gathered(extra):
         type_molecule("FEC", FEC_SMILES, extra(text))
     lines = [line.strip() for line in str(caught.value).splitlines() if line.strip().startswith("no ")]
     assert [line.split(" (")[0] for line in lines] == [
-        "no angle CT-CT-F", "no angle F-CT-OS", "no angle F-CT-HC",
-        "no torsion F-CT-CT-OS", "no torsion F-CT-CT-HC", "no torsion C-OS-CT-F",
+        "no angle CT-CT-F_fec", "no angle F_fec-CT-OS", "no angle F_fec-CT-HC",
+        "no torsion F_fec-CT-CT-OS", "no torsion F_fec-CT-CT-HC", "no torsion C-OS-CT-F_fec",
     ]  # fmt: skip
 
 

@@ -141,10 +141,11 @@ def relaxed(molecule):
 
 def test_all_that_lacks_is_told_in_one_error():
     with pytest.raises(InputError) as caught:
-        type_molecule("FEC", "O=C1OCC(F)O1")
+        type_molecule("SiF4", "F[Si](F)(F)F")
     text = str(caught.value)
-    assert "no type for C4 (bonded to C3, F5, O6, H9); nearest of" in text
-    assert "no type for F5 (bonded to C4)" in text
+    assert text.startswith("species 'SiF4': OPLS-AA has no parameters for parts of F[Si](F)(F)F:\n")
+    assert "no type for F0 (bonded to Si1), F2 (bonded to Si1), F3 (bonded to Si1), F4 (bonded to Si1); nearest" in text
+    assert "no type for Si1 (bonded to F0, F2, F3, F4); no type of Si is known" in text
     assert "force_field: {opls-aa: extra.csv}" in text
     assert "force_field: openff-2.2.1" in text
 
