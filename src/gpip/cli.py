@@ -1,6 +1,7 @@
 """The command `gpip`: look into files and configurations. The work itself is started with Snakemake."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -141,4 +142,6 @@ def main(given: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"gpip: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
