@@ -218,7 +218,7 @@ def test_forces_are_named_and_molecules_stand_in_order(typed):
     masses = [system.getParticleMass(i)._value for i in range(system.getNumParticles())]
     np.testing.assert_allclose(masses[14:17], [6.941, 6.941, 15.9994])
     assert system.getForces()[4].getNonbondedMethod() == openmm.NonbondedForce.PME
-    assert system.getForces()[5].getUseLongRangeCorrection()
+    assert all(force.getUseDispersionCorrection() for force in system.getForces()[4:6])
     assert not system.getForces()[5].getUseSwitchingFunction()
 
 
