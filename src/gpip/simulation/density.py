@@ -47,11 +47,11 @@ def equilibrate_density(
 ) -> None:
     """Set the box of a built system to its mean volume at constant pressure and temperature.
 
-    Equilibrates and samples with a Monte Carlo barostat, from velocities at the temperature. Writes `topology.pdb` (the frame whose volume is
-    nearest to the mean, scaled to it with rigid molecules), `system.xml` (default box set, no barostat), a table of
-    the production (time_ps, volume_angstrom3, density_g_per_cm3, temperature_kelvin) and a JSON summary. A mean that
-    is not converged is told in the log and in the summary (`converged`, `reasons`). A killed run goes on from its
-    last complete chunk.
+    Equilibrates and samples a minimised system with a Monte Carlo barostat, from velocities at the temperature. Writes
+    `topology.pdb` (the frame whose volume is nearest to the mean, scaled to it with rigid molecules, their centres in
+    the box), `system.xml` (default box set, no barostat), a table of the production (time_ps, volume_angstrom3,
+    density_g_per_cm3, temperature_kelvin) and a JSON summary. A mean that is not converged is told in the log and in
+    the summary (`converged`, `reasons`). A killed run goes on from its last complete chunk.
 
     Args:
         name: what the system is called in the configuration.

@@ -33,8 +33,8 @@ def choose_platform(name: str = "auto", n_threads: int = 1) -> Hardware:
             return hardware
     if name == "gpu":
         raise InputError(
-            f"a GPU was asked for, but none of OpenMM's platforms {', '.join(GPU_FASTEST_FIRST)} works on this machine: "
-            "install the plugin of your card (pip install 'openmm[cuda12]'), or leave out gpu=1"
+            f"a GPU was asked for, but none of OpenMM's platforms {', '.join(GPU_FASTEST_FIRST)} works on this "
+            "machine: install the plugin of your card (pip install 'openmm[cuda12]'), or leave out gpu=1"
         )
     working = ["auto", *(candidate for candidate in FASTEST_FIRST if _prepared(candidate, n_threads))]
     raise unknown_name("OpenMM platform on this machine", name, working)
