@@ -128,19 +128,20 @@ def test_integrator_is_left_at_the_last_temperature(box):
 @pytest.mark.physics
 def test_water_follows_the_thermostat_down(tmp_path, box):
     settings = SHORT.model_copy(
-        update={"duration_ps": 6.0, "log_every_ps": 0.02, "friction_per_ps": 20.0, "frames_per_checkpoint": 100}
+        update={"duration_ps": 3.0, "timestep_fs": 1.0, "friction_per_ps": 20.0, "frames_per_checkpoint": 100}
     )
-    table, summary = run(tmp_path, box, settings)
-    lag = (table.temperature_kelvin - table.target_kelvin)[table.time_ps > 0.5].to_numpy().reshape(11, -1).mean(axis=1)
-    # Cooling runs behind by a few degrees at most: 50 K/ps against 20/ps.
-    assert abs(lag.mean()) < 4 * lag.std(ddof=1) / np.sqrt(len(lag)) + 5
-    first, last = table.potential_energy_ev[:50].mean(), table.potential_energy_ev[-50:].mean()
-    assert last < first
+    table, _ = run(tmp_path, box, settings)
+    lag = (table.temperature_kelvin - table.target_kelvin)[50:].to_numpy().reshape(10, -1).mean(axis=1)
+    # 100 K/ps against 20/ps: the water is a few kelvin behind.
+    assert abs(lag.mean() - 5) < 4 * lag.std(ddof=1) / np.sqrt(len(lag)) + 5
+    assert table.potential_energy_ev[-50:].mean() < table.potential_energy_ev[50:100].mean()
 
 
 def test_explosion_names_the_annealing_and_what_to_try(tmp_path, box):
     settings = SHORT.model_copy(update={"timestep_fs": 10.0})
-    with pytest.raises(InputError, match=r"^annealing of water at [56]\d\d\S* K exploded at step \d+ .* timestep_fs 5 .*lower"):
+    with pytest.raises(
+        InputError, match=r"^annealing of water at [56]\d\d\S* K exploded at step \d+ .* timestep_fs 5 .*lower"
+    ):
         run(tmp_path, box, settings)
 
 

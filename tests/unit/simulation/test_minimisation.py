@@ -9,7 +9,7 @@ from openmm.unit import angstrom, kilojoule_per_mole, nanometer
 from start_systems import built, minimised
 
 from gpip.core.errors import InputError
-from gpip.core.units import KJ_PER_MOL_NM_TO_EV_PER_ANGSTROM, KJ_PER_MOL_TO_EV
+from gpip.core.units import KJ_PER_MOL_NM_TO_EV_PER_ANGSTROM
 from gpip.simulation.classical import load_system
 from gpip.simulation.labels import classical_labels
 from gpip.simulation.minimisation import minimise_system
@@ -50,7 +50,7 @@ def test_summary_has_the_energies_and_forces_of_both_ends(tmp_path):
     assert set(after) == {"total", "HarmonicBondForce", "HarmonicAngleForce", "NonbondedForce"}
     assert after["total"] == pytest.approx(sum(value for key, value in after.items() if key != "total"))
     assert after["total"] < summary["energy_before_ev"]["total"]
-    assert summary["largest_force_after_ev_per_angstrom"] < 0.1
+    assert summary["largest_force_after_ev_per_angstrom"] < 0.5
     assert 1.4 < summary["closest_contact_angstrom"] < 2.2
     assert summary["provenance"]["stage"] == "minimisation"
 
@@ -84,25 +84,25 @@ def test_bad_contacts_relax(tmp_path):
     _, summary = run(tmp_path / "run", moved(tmp_path, files, push))
     assert summary["energy_before_ev"]["total"] > 100
     assert summary["energy_after_ev"]["total"] < -5
-    assert summary["largest_force_after_ev_per_angstrom"] < 0.1
+    assert summary["largest_force_after_ev_per_angstrom"] < 0.5
 
 
 def test_forces_that_constraints_take_up_are_left_out(tmp_path):
     files = built(tmp_path, **WATER, rigid_water=True)
     pdb, summary = run(tmp_path / "run", files)
-    assert summary["largest_force_after_ev_per_angstrom"] < 0.1
+    assert summary["largest_force_after_ev_per_angstrom"] < 0.8
     system = load_system(files[1])
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     context.setPositions(pdb.positions)
     raw = context.getState(forces=True).getForces(asNumpy=True).value_in_unit(kilojoule_per_mole / nanometer)
     raw = raw * KJ_PER_MOL_NM_TO_EV_PER_ANGSTROM
-    assert np.linalg.norm(raw, axis=1).max() > 0.5
+    assert np.linalg.norm(raw, axis=1).max() > 1
     positions = positions_of(pdb).reshape(20, 3, 3)
     np.testing.assert_allclose(np.linalg.norm(positions[:, 1:] - positions[:, :1], axis=-1), 0.9572, atol=2e-3)
 
 
-def two_atoms(folder: Path, energy: str, distance_angstrom: float) -> tuple[Path, Path]:
-    """Two water oxygens' worth of topology: one water whose only force is between its hydrogens."""
+def hydrogens_alone(folder: Path, energy: str, distance_angstrom: float) -> tuple[Path, Path]:
+    """One water whose only force is between its hydrogens, which are this far apart."""
     pdb_path, _ = built(folder, species={"water": 1}, force_field="tip3p", periodic=False)
     system = openmm.System()
     for mass in (16.0, 1.0, 1.0):
@@ -111,49 +111,52 @@ def two_atoms(folder: Path, energy: str, distance_angstrom: float) -> tuple[Path
     force.setName("steep")
     force.addBond(1, 2)
     system.addForce(force)
-    (folder / "two.xml").write_text(openmm.XmlSerializer.serialize(system))
+    (folder / "alone.xml").write_text(openmm.XmlSerializer.serialize(system))
 
     def place(positions):
         return np.array([[0, 0, 0], [0.0, 0.9, 0], [distance_angstrom, 0.9, 0]])
 
-    return moved(folder, (pdb_path, folder / "two.xml"), place)
+    return moved(folder, (pdb_path, folder / "alone.xml"), place)
 
 
 def test_infinite_energy_names_the_force_and_the_atoms(tmp_path):
+    """Two molecules in the same place: packing never does that, and no minimiser can undo it."""
+
+    def overlap(positions):
+        return np.concatenate([positions[:3], positions[:3], positions[6:]])
+
     with pytest.raises(
-        InputError, match=r"systems\.water: minimisation failed: .*the largest forces are on H\d of HOH 1 \(inf eV/Å\)"
+        InputError,
+        match=r"systems\.water: minimisation failed: .*; the largest forces are on \w+ of HOH [12] \(inf eV/Å\)",
     ):
-        run(tmp_path / "run", two_atoms(tmp_path, "1/r", 0.0))
+        run(tmp_path / "run", moved(tmp_path, built(tmp_path, **WATER), overlap))
 
 
 def test_force_that_stays_large_names_the_atoms(tmp_path):
-    # A slope of 2000 kJ/mol/nm with no minimum.
+    # A slope of 20000 kJ/mol/nm down to a corner.
     with pytest.raises(InputError, match=r"a force of 20\.7 eV/Å is left, more than 10; .* on H[12] of HOH 1 \(20\.7"):
-        run(tmp_path / "run", two_atoms(tmp_path, "2000 * abs(r - 0.05)", 0.5 + 1e-9))
+        run(tmp_path / "run", hydrogens_alone(tmp_path, "20000 * abs(r - 0.05)", 0.5 + 1e-9))
 
 
 def test_bond_that_breaks_is_named(tmp_path):
     files = built(tmp_path, species={"water": 1}, force_field="tip3p", periodic=False)
     system = load_system(files[1])
-    next(f for f in system.getForces() if isinstance(f, openmm.HarmonicBondForce)).setBondParameters(
-        0, 0, 1, 0.18, 4e5
-    )
+    next(f for f in system.getForces() if isinstance(f, openmm.HarmonicBondForce)).setBondParameters(0, 0, 1, 0.18, 4e5)
     files[1].write_text(openmm.XmlSerializer.serialize(system))
-    with pytest.raises(InputError, match=r"the bond of O of HOH 1 with H1 of HOH 1 went from 0\.957 to 1\.\d+ Å"):
+    with pytest.raises(
+        InputError, match=r"the bond of (O|H1) of HOH 1 with (O|H1) of HOH 1 went from 0\.957 to 1\.800 Å"
+    ):
         run(tmp_path / "run", files)
 
 
-def test_hydrogen_that_fell_onto_another_molecule_is_an_error(tmp_path):
-    """TIP3P's hydrogens have no repulsion of their own: close enough to an oxygen, they fall in."""
-    files = built(tmp_path, **WATER)
-
-    def overlap(positions):
-        water = positions.reshape(20, 3, 3).copy()
-        water[1] += water[0, 0] + [0.02, 0.01, 0.0] - water[1, 1]
-        return water.reshape(-1, 3)
-
-    with pytest.raises(InputError, match=r"systems\.water: minimisation failed: .* Lower the density"):
-        run(tmp_path / "run", moved(tmp_path, files, overlap))
+def test_molecules_drawn_into_each_other_are_an_error(tmp_path):
+    packed, system_path = built(tmp_path, **WATER)
+    system = load_system(system_path)
+    bonds = next(f for f in system.getForces() if isinstance(f, openmm.HarmonicBondForce))
+    bonds.addBond(1, 4, 0.08, 1e7)  # hydrogens of two molecules, bonded by the force field alone
+    system_path.write_text(openmm.XmlSerializer.serialize(system))
+    with pytest.raises(InputError, match=r"systems\.water: .* two molecules are 0\.8\d Å apart; .* Lower the density"):
+        run(tmp_path / "run", (packed, system_path))
 
 
 def test_molecule_alone_has_no_box(tmp_path):
@@ -173,4 +176,3 @@ def test_topology_of_another_system_is_an_error(tmp_path):
     other = built(tmp_path / "other", species={"water": 1}, force_field="tip3p", periodic=False)
     with pytest.raises(InputError, match=r"60 particles, but the topology beside it has 3 atoms"):
         run(tmp_path / "run", (other[0], one[1]))
-    assert KJ_PER_MOL_TO_EV > 0
