@@ -15,6 +15,7 @@ from gpip.core.files import replacing, write_json
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.core.units import NM_TO_ANGSTROM, PS_TO_FS
+from gpip.simulation.averages import average
 from gpip.simulation.chunks import WorkFolder
 from gpip.simulation.classical import ClassicalDynamics, masses_amu
 from gpip.simulation.molecules import molecule_of_atoms, wrap_molecules
@@ -24,6 +25,8 @@ from gpip.systems.build import write_topology
 
 LARGEST_STEP_KELVIN = 1.0
 """The thermostat is never lowered by more at once."""
+LAG_LIMIT = 0.05
+"""Warned of: how far the last tenth is above the thermostat, as a fraction of the last temperature."""
 
 
 def anneal_system(
@@ -118,7 +121,7 @@ def _write_last(name: str, pdb: PDBFile, dynamics: Cooling, folder: WorkFolder, 
 
 
 def _summary(name: str, settings: Annealing, table: pd.DataFrame) -> dict[str, Any]:
-    """Means of the first and the last tenth of the records."""
+    """Means of the first and the last tenth of the records; prints a warning where it did not cool as told."""
     tenth = max(1, len(table) // 10)
     ends = {"first": table.head(tenth), "last": table.tail(tenth)}
     found = {f"{column}_{end}_tenth": float(part[column].mean()) for end, part in ends.items() for column in part}
@@ -128,5 +131,18 @@ def _summary(name: str, settings: Annealing, table: pd.DataFrame) -> dict[str, A
         f"(thermostat: {means['target_kelvin_last_tenth']:.1f} K)",
         flush=True,
     )
+    lag = average((table.temperature_kelvin - table.target_kelvin).tail(tenth).to_numpy())
+    if lag.mean > LAG_LIMIT * settings.end_kelvin + 3 * lag.standard_error:
+        print(
+            f"warning: {name} is {lag.mean:.0f} K above its thermostat at the end of the annealing: raise duration_ps "
+            "or friction_per_ps",
+            flush=True,
+        )
     rate = (settings.start_kelvin - settings.end_kelvin) / settings.duration_ps
-    return {"system": name, "duration_ps": settings.duration_ps, "cooling_kelvin_per_ps": rate, **means}
+    return {
+        "system": name,
+        "duration_ps": settings.duration_ps,
+        "cooling_kelvin_per_ps": rate,
+        "lag_kelvin_last_tenth": lag.mean,
+        **means,
+    }

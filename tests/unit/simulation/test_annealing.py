@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,13 @@ def test_water_follows_the_thermostat_down(tmp_path, box):
     # 100 K/ps against 20/ps: the water is a few kelvin behind.
     assert abs(lag.mean() - 5) < 4 * lag.std(ddof=1) / np.sqrt(len(lag)) + 5
     assert table.potential_energy_ev[-50:].mean() < table.potential_energy_ev[50:100].mean()
+
+
+def test_cooling_faster_than_the_thermostat_can_is_warned_of(tmp_path, box, capsys):
+    settings = SHORT.model_copy(update={"timestep_fs": 1.0, "friction_per_ps": 0.1, "end_kelvin": 50.0})
+    _, summary = run(tmp_path, box, settings)
+    assert summary["lag_kelvin_last_tenth"] > 100
+    assert re.search(r"warning: water is \d+ K above its thermostat .* raise duration_ps", capsys.readouterr().out)
 
 
 def test_explosion_names_the_annealing_and_what_to_try(tmp_path, box):
