@@ -15,7 +15,7 @@ from gpip.core.files import replacing, write_json, write_text
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3, NM_TO_ANGSTROM, PS_TO_FS
-from gpip.simulation.averages import Average, average, drift
+from gpip.core.averages import Average, average, drift
 from gpip.simulation.chunks import WorkFolder
 from gpip.simulation.classical import ClassicalDynamics, load_system
 from gpip.simulation.platforms import choose_platform
