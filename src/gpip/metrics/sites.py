@@ -38,7 +38,8 @@ class SitePair(NamedTuple):
     def name(self) -> str:
         """Such as "Na+ · F of PF6-"."""
         first, second = (
-            site.species if _is_bare(site) else f"{site.element} of {site.species}" for site in (self.first, self.second)
+            site.species if _is_bare(site) else f"{site.element} of {site.species}"
+            for site in (self.first, self.second)
         )
         return f"{first} · {second}"
 
@@ -95,9 +96,7 @@ def site_pairs(contents: Contents) -> list[SitePair]:
             sites = [centre[anion], *_coordinating(contents, anion, OF_ANIONS)]
             pairs += [SitePair("cation-anion", centre[cation], site) for site in sites]
         pairs += [SitePair("cation-solvent", centre[cation], site) for site in donors.values()]
-    pairs += [
-        SitePair("cation-cation", centre[a], centre[b]) for i, a in enumerate(cations) for b in cations[i:]
-    ]
+    pairs += [SitePair("cation-cation", centre[a], centre[b]) for i, a in enumerate(cations) for b in cations[i:]]
     if not cations and not anions:
         sites = list(donors.values())
         pairs += [SitePair("solvent-solvent", a, b) for i, a in enumerate(sites) for b in sites[i:]]

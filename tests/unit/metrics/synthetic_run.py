@@ -15,7 +15,9 @@ def topology_of(contents):
     chain = topology.add_chain()
     for name, count in contents.items():
         species = find_species("test", name)
-        bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule_of_smiles("test", species.smiles).GetBonds()]
+        bonds = [
+            (b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule_of_smiles("test", species.smiles).GetBonds()
+        ]
         for _ in range(count):
             residue = topology.add_residue("X", chain)
             atoms = [
