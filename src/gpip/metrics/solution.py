@@ -20,7 +20,7 @@ N_BLOCKS = 10
 """Parts of a run, whose spread gives the standard errors."""
 STANDS_OUT = 0.1
 """What a peak rises above its surroundings, or a minimum lies below them, at least."""
-STANDARD_ERRORS = 3.0
+STANDARD_ERRORS = 5.0
 """... and so many times its standard error."""
 HOW_FOUND = (
     f"The first shell ends at the first minimum of g behind its first peak above 1. g is smoothed with a Gaussian of "

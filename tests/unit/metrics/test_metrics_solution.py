@@ -81,7 +81,7 @@ def test_agrees_with_mdtraj():
 def test_atoms_of_the_same_molecule_are_never_counted():
     generator = np.random.default_rng(1)
     oxygen = generator.random((50, 20, 3)) * LENGTH
-    positions = np.concatenate([oxygen, oxygen + [0.97, 0, 0]], axis=1)
+    positions = np.concatenate([oxygen, oxygen + np.array([0.97, 0, 0])], axis=1)
     site = Site("water", "O", tuple(range(20)))
     partner = Site("water", "H", tuple(range(20, 40)))
     molecule = np.tile(np.arange(20), 2)

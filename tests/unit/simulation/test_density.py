@@ -9,9 +9,9 @@ from openmm.app import Element, PDBFile, Topology
 from openmm.unit import angstrom, nanometer
 
 from gpip.config.systems import NPT, System
+from gpip.core.averages import average, drift, statistical_inefficiency
 from gpip.core.errors import InputError
 from gpip.core.units import AVOGADRO_PER_MOL, BOLTZMANN_EV_PER_K, ELEMENTARY_CHARGE_C
-from gpip.core.averages import average, drift, statistical_inefficiency
 from gpip.simulation.classical import load_system
 from gpip.simulation.density import ConstantPressure, equilibrate_density, scale_molecules
 from gpip.systems.build import build_system, write_topology
