@@ -98,9 +98,8 @@ def _species(arguments: argparse.Namespace) -> None:
         for name in BUILT_IN:
             one = find_species("species", name)
             charge = f"{one.charge:+d} e" if one.charge else ""
-            print(
-                f"{name:14s} {len(one.elements):3d} atoms {one.molar_mass_g_per_mol:8.3f} g/mol {charge:5s} {one.smiles}"
-            )
+            mass = f"{one.molar_mass_g_per_mol:8.3f} g/mol"
+            print(f"{name:14s} {len(one.elements):3d} atoms {mass} {charge:5s} {one.smiles}")
         return
     built_in = arguments.molecule in BUILT_IN
     name, smiles = (arguments.molecule, None) if built_in or not arguments.smiles else ("molecule", arguments.molecule)

@@ -56,9 +56,21 @@ def seed_of(stage):
     return lambda wildcards: seed_for(project.seed, stage, *wildcards)
 
 
-def built(system):
-    """Folder of the topology and OpenMM system that the dynamics of a system starts from."""
-    return f"results/systems/{system}/npt" if project.systems[system].npt else f"results/systems/{system}"
+def force_field_of(system):
+    """The OpenMM system of the annealing, the sampling and the classical labels: in the mean box where there is one."""
+    return f"results/systems/{system}/{'npt/' if project.systems[system].npt else ''}system.xml"
+
+
+def start_of_annealing(system):
+    """The topology whose positions the first dynamics at constant volume starts from."""
+    return f"results/systems/{system}/{'npt' if project.systems[system].npt else 'minimised'}/topology.pdb"
+
+
+def start_of_sampling(system):
+    """The topology whose positions the sampling at each temperature starts from."""
+    if project.systems[system].annealing:
+        return f"results/systems/{system}/annealed/topology.pdb"
+    return start_of_annealing(system)
 
 
 RUN = "{experiment}/{backbone}/{arm}/n{n_train}/seed{seed}"
@@ -152,7 +164,9 @@ def benchmark_files():
     runs = plan.all_classical_runs(project)
     systems = sorted({system for system, _ in runs})
     files = [f"build_system/{system}" for system in systems]
+    files += [f"minimise_system/{system}" for system in systems]
     files += [f"equilibrate_density/{system}" for system in systems if project.systems[system].npt]
+    files += [f"anneal_system/{system}" for system in systems if project.systems[system].annealing]
     files += [f"run_classical_md/{system}/{temperature}K" for system, temperature in runs]
     files += [f"make_dataset/{name}" for name in project.sets]
     for name in plan.used_labels(project):

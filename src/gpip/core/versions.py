@@ -6,8 +6,10 @@ one re-runs that stage and what follows from it, and nothing else.
 
 STAGE_VERSIONS: dict[str, int] = {
     "build": 1,
-    "density": 1,
-    "classical_md": 1,
+    "minimisation": 1,
+    "density": 2,
+    "annealing": 1,
+    "classical_md": 2,
     "dataset": 1,
     "pretraining": 1,
     "labels": 1,

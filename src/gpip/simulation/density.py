@@ -17,7 +17,8 @@ from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3, NM_TO_ANGSTROM, PS_TO_FS
 from gpip.simulation.chunks import WorkFolder
-from gpip.simulation.classical import ClassicalDynamics, load_system
+from gpip.simulation.classical import ClassicalDynamics, load_system, masses_amu
+from gpip.simulation.molecules import molecule_of_atoms, scale_molecules, wrap_molecules
 from gpip.simulation.platforms import choose_platform
 from gpip.simulation.runner import run_dynamics, stretches, unrecorded
 from gpip.systems.build import write_topology
@@ -46,11 +47,11 @@ def equilibrate_density(
 ) -> None:
     """Set the box of a built system to its mean volume at constant pressure and temperature.
 
-    Minimises, equilibrates and samples with a Monte Carlo barostat. Writes `topology.pdb` (the frame whose volume is
-    nearest to the mean, scaled to it with rigid molecules), `system.xml` (default box set, no barostat), a table of
-    the production (time_ps, volume_angstrom3, density_g_per_cm3, temperature_kelvin) and a JSON summary. A mean that
-    is not converged is told in the log and in the summary (`converged`, `reasons`). A killed run goes on from its
-    last complete chunk.
+    Equilibrates and samples a minimised system with a Monte Carlo barostat, from velocities at the temperature. Writes
+    `topology.pdb` (the frame whose volume is nearest to the mean, scaled to it with rigid molecules, their centres in
+    the box), `system.xml` (default box set, no barostat), a table of the production (time_ps, volume_angstrom3,
+    density_g_per_cm3, temperature_kelvin) and a JSON summary. A mean that is not converged is told in the log and in
+    the summary (`converged`, `reasons`). A killed run goes on from its last complete chunk.
 
     Args:
         name: what the system is called in the configuration.
@@ -78,11 +79,12 @@ def equilibrate_density(
     time_ps = np.arange(1, settings.n_frames + 1) * settings.steps_per_frame * settings.timestep_fs / PS_TO_FS
     mean = average(volumes)
     nearest = int(np.argmin(np.abs(volumes - mean.mean)))
+    length = mean.mean ** (1 / 3)
+    atoms = (dynamics.masses, dynamics.molecules)
     positions = _positions(folder, nearest) * NM_TO_ANGSTROM
-    positions = scale_molecules(
-        positions, dynamics.masses, dynamics.molecules, (mean.mean / volumes[nearest]) ** (1 / 3)
-    )
-    _write_box(name, pdb.topology, system_path, positions, mean.mean ** (1 / 3), out_topology, out_system)
+    positions = scale_molecules(positions, *atoms, length / volumes[nearest] ** (1 / 3))
+    positions = wrap_molecules(positions, *atoms, length)
+    _write_box(name, pdb.topology, system_path, positions, length, out_topology, out_system)
     table = {"time_ps": time_ps, "volume_angstrom3": volumes, "density_g_per_cm3": dynamics.density_of(volumes)}
     with replacing(out_table) as partial:
         pd.DataFrame(table | {"temperature_kelvin": temperatures}).to_csv(partial, index=False, float_format="%.8g")
@@ -91,19 +93,6 @@ def equilibrate_density(
     summary["frame_time_ps"] = float(time_ps[nearest])
     write_json(out_summary, summary | {"provenance": record})
     folder.remove()
-
-
-def scale_molecules(positions: np.ndarray, masses: np.ndarray, molecules: np.ndarray, factor: float) -> np.ndarray:
-    """Multiply the centres of mass by `factor`, and move each molecule with its own, unturned and undistorted.
-
-    Args:
-        positions: [n_atoms, 3], molecules whole.
-        masses: [n_atoms].
-        molecules: [n_atoms], index of the molecule of each atom, from 0 on.
-    """
-    weights = np.bincount(molecules, masses)
-    centres = np.stack([np.bincount(molecules, masses * axis) / weights for axis in positions.T], axis=1)
-    return positions + (factor - 1) * centres[molecules]
 
 
 class ConstantPressure(ClassicalDynamics):
@@ -116,13 +105,17 @@ class ConstantPressure(ClassicalDynamics):
 
     def __init__(self, name: str, settings: NPT, seed: int, pdb: PDBFile, system_path: Path) -> None:
         super().__init__(name, settings, settings.temperature_kelvin, seed, pdb, system_path)
+        if not self.system.usesPeriodicBoundaryConditions():
+            raise InputError(
+                f"{system_path}: a system without a box has no density; build it with a box, or leave out npt"
+            )
         self.barostat = openmm.MonteCarloBarostat(
             settings.pressure_bar, settings.temperature_kelvin, settings.barostat_every_steps
         )
         self.system.addForce(self.barostat)
-        self.masses = np.array([self.system.getParticleMass(i)._value for i in range(self.system.getNumParticles())])
-        """[n_atoms], amu."""
-        self.molecules = np.array([i for i, residue in enumerate(pdb.topology.residues()) for _ in residue.atoms()])
+        self.masses = masses_amu(self.system)
+        """[n_atoms]."""
+        self.molecules = molecule_of_atoms(pdb.topology)
         """[n_atoms]."""
 
     def density_of(self, volume_angstrom3: Any) -> Any:

@@ -10,14 +10,14 @@ import openmm
 import pandas as pd
 import pytest
 from openmm.unit import angstrom
+from start_systems import minimised
 
-from gpip.config.systems import Box, Sampling
+from gpip.config.systems import Sampling
 from gpip.core.errors import InputError
 from gpip.core.units import BOLTZMANN_EV_PER_K
 from gpip.simulation.classical import ClassicalDynamics, degrees_of_freedom, load_system, run_classical_md
 from gpip.simulation.labels import classical_labels
 from gpip.simulation.platforms import choose_platform
-from gpip.systems.build import build_system
 
 SHORT = Sampling(
     equilibration_ps=0.03,
@@ -28,15 +28,7 @@ SHORT = Sampling(
 
 
 def build(folder: Path, rigid_water: bool = False) -> tuple[Path, Path]:
-    settings = Box(
-        species={"water": 20},
-        force_field="tip3p",
-        density_g_per_cm3=0.997,
-        cutoff_angstrom=4.0,
-        rigid_water=rigid_water,
-    )
-    build_system("water", settings, 1, folder / "topology.pdb", folder / "system.xml", folder / "manifest.json")
-    return folder / "topology.pdb", folder / "system.xml"
+    return minimised(folder, species={"water": 20}, force_field="tip3p", density=0.997, rigid_water=rigid_water)
 
 
 @pytest.fixture(scope="module")

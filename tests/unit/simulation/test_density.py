@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 from openmm.app import Element, PDBFile, Topology
 from openmm.unit import angstrom, nanometer
+from start_systems import minimised
 
-from gpip.config.systems import NPT, System
+from gpip.config.systems import NPT
 from gpip.core.averages import average, drift, statistical_inefficiency
 from gpip.core.errors import InputError
 from gpip.core.units import AVOGADRO_PER_MOL, BOLTZMANN_EV_PER_K, ELEMENTARY_CHARGE_C
 from gpip.simulation.classical import load_system
-from gpip.simulation.density import ConstantPressure, equilibrate_density, scale_molecules
-from gpip.systems.build import build_system, write_topology
+from gpip.simulation.density import ConstantPressure, equilibrate_density
+from gpip.simulation.molecules import scale_molecules
+from gpip.systems.build import write_topology
 
 SHORT = NPT(
     equilibration_ps=0.05,
@@ -79,16 +81,9 @@ def test_drift_of_a_line_is_exact_and_noise_seldom_drifts():
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("box")
-    settings = System(
-        species={"water": 20},
-        force_field="tip3p",
-        density_g_per_cm3="npt",
-        cutoff_angstrom=3.5,
-        temperatures_kelvin=[300],
+    return minimised(
+        tmp_path_factory.mktemp("box"), species={"water": 20}, force_field="tip3p", density="npt", cutoff_angstrom=3.5
     )
-    build_system("water", settings.box, 1, folder / "topology.pdb", folder / "system.xml", folder / "manifest.json")
-    return folder / "topology.pdb", folder / "system.xml"
 
 
 def run(folder: Path, box, settings=SHORT, platform="CPU"):
