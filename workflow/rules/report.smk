@@ -15,3 +15,20 @@ rule build_report:
         version=STAGE_VERSIONS["report"],
     script:
         "../scripts/build_report.py"
+
+
+rule build_system_page:
+    input:
+        system_page_inputs,
+    output:
+        page=report("results/report/systems/{system}.html", caption="../report/system.rst", category="Systems"),
+    log:
+        "results/logs/build_system_page/{system}.log",
+    conda:
+        "../../envs/gpip.yaml"
+    params:
+        files=lambda w: system_files(w.system),
+        settings=lambda w: dump(project.systems[w.system]),
+        version=STAGE_VERSIONS["report"],
+    script:
+        "../scripts/build_system_page.py"

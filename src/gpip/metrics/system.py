@@ -81,6 +81,10 @@ def measure_system(
     density = read_json(density_path) if density_path else None
     summary = {
         "system": name,
+        "contents": [
+            {"name": one.name, "count": count, "smiles": one.smiles, "charge": one.charge}
+            for one, count in contents.numbered()
+        ],
         "periodic": periodic,
         "temperatures_kelvin": temperatures,
         "shown_kelvin": min(temperatures, key=lambda t: (abs(t - SHOWN_KELVIN), t)),

@@ -1,6 +1,7 @@
 """Names for readers: metrics and their order, species, pairs of sites."""
 
 import re
+from typing import Any
 
 METRIC_NAMES = {
     "held_time": "Time until it came apart",
@@ -55,6 +56,6 @@ def pair_name(name: str) -> str:
     return " – ".join(" of ".join(species_name(word) for word in site.split(" of ")) for site in name.split(" · "))
 
 
-def contents_in_words(molecules: dict[str, int]) -> str:
-    """Such as "24 Na⁺ + 24 PF₆⁻ + 192 DME"."""
-    return " + ".join(f"{count} {species_name(name)}" for name, count in molecules.items())
+def contents_in_words(contents: list[dict[str, Any]]) -> str:
+    """Such as "24 Na⁺ + 24 PF₆⁻ + 192 DME", from `contents` of a system's summary."""
+    return " + ".join(f"{one['count']} {species_name(one['name'])}" for one in contents)

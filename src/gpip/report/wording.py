@@ -6,11 +6,13 @@ import pandas as pd
 
 from gpip.report.inputs import RunFiles, name_of
 from gpip.report.rounding import plus_minus
-from gpip.report.tables import read_metrics
+from gpip.report.tables import read_metrics, systems_table
 
 FEW_SEEDS = 3
 FEW_TEST_FRAMES = 50
 SHORT_RUN_PS = 100.0
+MANY_SYSTEMS = 4
+"""Above, the first page names systems in a table alone, and shows no traces of them."""
 
 CAPTIONS = {
     "classical": (
@@ -51,16 +53,15 @@ CAPTIONS = {
 
 def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
     """Two lines."""
-    systems = []
-    for name, system in project.get("systems", {}).items():
-        contents = " + ".join(f"{count} {species}" for species, count in system["species"].items())
-        temperatures = system["temperatures_kelvin"]
-        spread = f"{temperatures[0]:g} K"
-        if len(temperatures) > 1:
-            spread = f"{len(temperatures)} temperatures from {temperatures[0]:g} to {temperatures[-1]:g} K"
-        systems.append(f"{name} ({contents}, {system['force_field']}, {spread})")
+    systems = [
+        f"{row['system']} ({row['contents']}, {row['force_field']}, {row['temperatures']} K)"
+        for row in systems_table(files.systems).to_dict("records")
+    ]
     recipes = sorted({run["recipe"] for run in files.pretraining})
-    first = f"Classical dynamics of {'; '.join(systems)}" if systems else "No classical dynamics"
+    if len(systems) > MANY_SYSTEMS:
+        first = f"Classical dynamics of {len(systems)} systems, listed below"
+    else:
+        first = f"Classical dynamics of {'; '.join(systems)}" if systems else "No classical dynamics"
     first += f", pre-training by {', '.join(recipes)}." if recipes else ", no pre-training."
     experiments = []
     for name, experiment in project.get("experiments", {}).items():
