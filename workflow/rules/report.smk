@@ -1,9 +1,15 @@
+# Without an experiment there is no table of errors.
+ERROR_TABLE = {}
+if project.experiments:
+    ERROR_TABLE["errors"] = report("results/report/errors.csv", caption="../report/errors.rst", category="Tables")
+
+
 rule build_report:
     input:
         report_inputs,
     output:
+        **ERROR_TABLE,
         page=report("results/report/index.html", caption="../report/page.rst", category="Report"),
-        errors=report("results/report/errors.csv", caption="../report/errors.rst", category="Tables"),
         cost=report("results/report/cost.csv", caption="../report/cost.rst", category="Tables"),
     log:
         "results/logs/build_report.log",

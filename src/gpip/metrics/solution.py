@@ -76,7 +76,8 @@ class Distribution:
             return None
         inside = self.counts.counts[:, 0, 0, : bin_index + 1].sum(axis=1)
         left_out = (inside.sum() - inside) / (self.n_centres.sum() - self.n_centres)
-        return float(np.sqrt((len(inside) - 1) * left_out.var()))
+        # Equal blocks differ by rounding alone.
+        return float(np.round(np.sqrt((len(inside) - 1) * left_out.var()), 12))
 
     def first_shell(self) -> Shell:
         """Where the first shell ends, and how many neighbours it holds: see HOW_FOUND."""

@@ -9,7 +9,6 @@ from gpip.report.names import pair_name
 from gpip.report.style import COLOURS, panels
 from gpip.report.targets import Target
 
-N_BINS_SMOOTHED = 3
 TARGET = {"color": COLOURS[0], "linestyle": (0, (5, 2)), "linewidth": 1.2}
 COLUMNS = 3
 
@@ -52,7 +51,7 @@ def radial_distributions(rdf: pd.DataFrame, coordination: pd.DataFrame) -> Figur
         coordination: rows of `coordination.csv` at the same temperature.
     """
     pairs = list(dict.fromkeys(rdf["pair"]))
-    n_columns = min(COLUMNS, len(pairs))
+    n_columns = 2 if len(pairs) == 4 else min(COLUMNS, len(pairs))
     n_rows = -(-len(pairs) // n_columns)
     figure, axes = panels(n_rows, n_columns, height=2.4, share_x="none", share_y="none")
     figure.set_figwidth(min(9.6, 3.2 * n_columns + 0.6))
@@ -105,7 +104,8 @@ def gyration_traces(table: pd.DataFrame) -> Figure:
     groups = list(table.groupby("temperature_kelvin"))
     colours = colormaps["viridis"](np.linspace(0, 0.92, len(groups)))
     values = table["radius_of_gyration_angstrom"]
-    edges = np.linspace(values.min() - 1e-6, values.max() + 1e-6, 41)
+    n_bins = int(np.clip(np.sqrt(len(values) / len(groups)), 8, 40))
+    edges = np.linspace(values.min() - 1e-6, values.max() + 1e-6, n_bins + 1)
     for (temperature, rows), colour in zip(groups, colours, strict=True):
         radius = rows["radius_of_gyration_angstrom"]
         axes[0, 0].plot(rows["time_ps"], radius, color=colour, linewidth=0.8, label=f"{temperature:g} K")

@@ -26,6 +26,7 @@ from gpip.report.system_tables import (
     facts,
     gyration_table,
     thermal_table,
+    thermal_warnings,
 )
 from gpip.report.system_wording import CAPTIONS, density_sentences, protocol
 from gpip.report.targets import target_of
@@ -72,6 +73,7 @@ def build_system_page(name: str, settings: Mapping[str, Any], inputs: Inputs, pa
         coordination_how=summary["coordination_how"],
         coordination_reasons=coordination_reasons(summary),
         measured=summary["sampling"],
+        thermal_warnings=thermal_warnings(summary),
         figures=_figures(name, inputs, summary, frame, target, page.parent / "figures" / name),
         versions=provenance("report", {}, None),
         sources=summary["provenance"].get("inputs", {}),

@@ -10,6 +10,7 @@ from gpip.report.rounding import no_number, plus_minus, rounded
 from gpip.report.tables import density_in_words, density_note
 
 Record = Mapping[str, Any]
+WARNING_STANDARD_ERRORS = 3.0
 
 
 def composition_table(summary: Record) -> pd.DataFrame:
@@ -21,7 +22,7 @@ def composition_table(summary: Record) -> pd.DataFrame:
             "species": species_name(one["name"]),
             "SMILES": one["smiles"],
             "molecules": one["count"],
-            "charge (e)": f"{one['charge']:+d}".replace("-", "−") if one["charge"] else "0",
+            "charge (e)": _minus(f"{one['charge']:+d}") if one["charge"] else "0",
         }
         if litre:
             row["mol/L"] = f"{litre[one['name']]:.3f}"
@@ -65,14 +66,24 @@ def thermal_table(summary: Record) -> pd.DataFrame:
                 "mean temperature (K)": plus_minus(
                     one["temperature_mean_kelvin"], one["temperature_standard_error_kelvin"], digits=5
                 ),
-                "off by (standard errors)": no_number("no error") if off is None else f"{off:+.1f}".replace("-", "−"),
+                "off by (standard errors)": no_number("no error") if off is None else _minus(f"{off:+.1f}"),
                 "spread (K)": rounded(one["temperature_standard_deviation_kelvin"], digits=3),
-                "mean potential energy (eV)": plus_minus(
-                    one["potential_energy_mean_ev"], one["potential_energy_standard_error_ev"], digits=7
+                "mean potential energy (eV)": _minus(
+                    plus_minus(one["potential_energy_mean_ev"], one["potential_energy_standard_error_ev"], digits=7)
                 ),
             }
         )
     return pd.DataFrame(rows)
+
+
+def thermal_warnings(summary: Record) -> list[str]:
+    """One sentence for each run whose mean temperature is not that of its thermostat."""
+    return [
+        f"At {one['temperature_kelvin']:g} K the mean temperature is {abs(off):.1f} standard errors "
+        f"{'above' if off > 0 else 'below'} the thermostat's."
+        for one in summary["thermal"]
+        if (off := one["temperature_deviation_standard_errors"] or 0.0) and abs(off) > WARNING_STANDARD_ERRORS
+    ]
 
 
 def coordination_table(summary: Record) -> pd.DataFrame:
@@ -120,6 +131,10 @@ def bond_table(summary: Record) -> pd.DataFrame:
             words = f"{bond['mean_angstrom']:.3f} (spread {bond['standard_deviation_angstrom']:.3f})"
             row[f"{one['temperature_kelvin']:g} K (Å)"] = words
     return pd.DataFrame(rows.values())
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")
 
 
 def _coordination_cell(one: Record) -> str:

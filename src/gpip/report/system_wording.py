@@ -42,9 +42,9 @@ def protocol(settings: Record, manifest: Record, minimisation: Record, summary: 
     else:
         steps.append("Embedded from its SMILES.")
     before, after = (minimisation[f"energy_{when}_ev"]["total"] for when in ("before", "after"))
-    start = "an energy beyond all numbers" if before is None else f"{before:.4g} eV"
+    start, end = ("an energy beyond all numbers" if one is None else _ev(one) for one in (before, after))
     force = minimisation["largest_force_after_ev_per_angstrom"]
-    steps.append(f"Minimised from {start} to {after:.4g} eV; largest force left {force:.2g} eV/Å.")
+    steps.append(f"Minimised from {start} to {end}; largest force left {force:.2g} eV/Å.")
     if npt := settings.get("npt"):
         steps.append(
             f"Constant pressure: {npt['equilibration_ps']:g} ps of equilibration and {npt['production_ps']:g} ps of "
@@ -64,6 +64,10 @@ def protocol(settings: Record, manifest: Record, minimisation: Record, summary: 
         f"steps of {sampling['timestep_fs']:g} fs."
     )
     return steps
+
+
+def _ev(energy: float) -> str:
+    return f"{energy:.4g} eV".replace("-", "−")
 
 
 def density_sentences(settings: Record, manifest: Record, summary: Record, target: Target | None) -> list[str]:

@@ -12,7 +12,7 @@ FEW_SEEDS = 3
 FEW_TEST_FRAMES = 50
 SHORT_RUN_PS = 100.0
 MANY_SYSTEMS = 4
-"""Above, the first page names systems in a table alone, and shows no traces of them."""
+"""With more, the first page names systems in a table alone, and shows no traces of them."""
 
 CAPTIONS = {
     "classical": (
@@ -52,7 +52,7 @@ CAPTIONS = {
 
 
 def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
-    """Two lines."""
+    """Two lines; one where there are no experiments."""
     systems = [
         f"{row['system']} ({row['contents']}, {row['force_field']}, {row['temperatures']} K)"
         for row in systems_table(files.systems).to_dict("records")
@@ -62,6 +62,8 @@ def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
         first = f"Classical dynamics of {len(systems)} systems, listed below"
     else:
         first = f"Classical dynamics of {'; '.join(systems)}" if systems else "No classical dynamics"
+    if not project.get("experiments") and not files.fine_tuning:
+        return [first + "."]
     first += f", pre-training by {', '.join(recipes)}." if recipes else ", no pre-training."
     experiments = []
     for name, experiment in project.get("experiments", {}).items():
@@ -72,7 +74,7 @@ def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
             f"{name}: {backbones} from {arms}, fine-tuned on {sizes} frames of {experiment['labels']}, "
             f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
         )
-    return [first, "; ".join(experiments) + "." if experiments else "No experiments."]
+    return [first, "; ".join(experiments) + "."]
 
 
 def findings(gain: pd.DataFrame) -> list[str]:

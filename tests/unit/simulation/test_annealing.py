@@ -140,7 +140,9 @@ def test_water_follows_the_thermostat_down(tmp_path, box):
 
 def test_explosion_names_the_annealing_and_what_to_try(tmp_path, box):
     settings = SHORT.model_copy(update={"timestep_fs": 10.0})
-    with pytest.raises(InputError, match=r"^annealing of water at [56]\d\d\S* K exploded at step \d+ .* timestep_fs 5 .*lower"):
+    with pytest.raises(
+        InputError, match=r"^annealing of water at [56]\d\d\S* K exploded at step \d+ .* timestep_fs 5 .*lower"
+    ):
         run(tmp_path, box, settings)
 
 

@@ -135,9 +135,7 @@ def test_force_that_stays_large_names_the_atoms(tmp_path):
 def test_bond_that_breaks_is_named(tmp_path):
     files = built(tmp_path, species={"water": 1}, force_field="tip3p", periodic=False)
     system = load_system(files[1])
-    next(f for f in system.getForces() if isinstance(f, openmm.HarmonicBondForce)).setBondParameters(
-        0, 0, 1, 0.18, 4e5
-    )
+    next(f for f in system.getForces() if isinstance(f, openmm.HarmonicBondForce)).setBondParameters(0, 0, 1, 0.18, 4e5)
     files[1].write_text(openmm.XmlSerializer.serialize(system))
     with pytest.raises(InputError, match=r"the bond of O of HOH 1 with H1 of HOH 1 went from 0\.957 to 1\.\d+ Å"):
         run(tmp_path / "run", files)
