@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from gpip.core.species import BUILT_IN
+
 METRIC_NAMES = {
     "held_time": "Time until it came apart",
     "stability_published": "Stability, published",
@@ -45,7 +47,8 @@ _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 def species_name(name: str) -> str:
     """An ion with its charge raised and its numbers lowered: PF6- gives PF₆⁻, Mg+2 gives Mg²⁺. Others as they are."""
     found = re.fullmatch(r"([A-Za-z0-9]+)([+-])(\d*)", name)
-    if not found:
+    # isomer-3 is a name that someone gave, Mg+2 a charge.
+    if not found or (found[3] and name not in BUILT_IN):
         return name
     formula, sign, number = found.groups()
     return formula.translate(_LOWERED) + (number + sign).translate(_RAISED)

@@ -313,10 +313,10 @@ def density_note(summary: dict[str, Any]) -> str:
 
 
 def temperatures_in_words(kelvin: list[float]) -> str:
-    """All of a few, else the first, the last and how many."""
+    """All of a few, else how many, the first and the last."""
     if len(kelvin) <= 3:
         return ", ".join(f"{one:g}" for one in kelvin)
-    return f"{kelvin[0]:g} to {kelvin[-1]:g} ({len(kelvin)})"
+    return f"{len(kelvin)} from {kelvin[0]:g} to {kelvin[-1]:g}"
 
 
 def datasets_table(runs: list[Run]) -> pd.DataFrame:

@@ -54,7 +54,7 @@ CAPTIONS = {
 def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
     """Two lines; one where there are no experiments."""
     systems = [
-        f"{row['system']} ({row['contents']}, {row['force_field']}, {row['temperatures']} K)"
+        f"{row['system']} ({row['contents']}, {row['force_field']}, {row['temperatures'].replace(' from', ' temperatures from')} K)"
         for row in systems_table(files.systems).to_dict("records")
     ]
     recipes = sorted({run["recipe"] for run in files.pretraining})
