@@ -53,10 +53,10 @@ CAPTIONS = {
 
 def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
     """Two lines; one where there are no experiments."""
-    systems = [
-        f"{row['system']} ({row['contents']}, {row['force_field']}, {row['temperatures'].replace(' from', ' temperatures from')} K)"
-        for row in systems_table(files.systems).to_dict("records")
-    ]
+    systems = []
+    for row in systems_table(files.systems).to_dict("records"):
+        temperatures = row["temperatures"].replace(" from", " temperatures from")
+        systems.append(f"{row['system']} ({row['contents']}, {row['force_field']}, {temperatures} K)")
     recipes = sorted({run["recipe"] for run in files.pretraining})
     if len(systems) > MANY_SYSTEMS:
         first = f"Classical dynamics of {len(systems)} systems, listed below"
