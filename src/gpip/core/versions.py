@@ -17,5 +17,6 @@ STAGE_VERSIONS: dict[str, int] = {
     "finetuning": 1,
     "ml_md": 1,
     "metrics": 1,
+    "system": 1,
     "report": 1,
 }

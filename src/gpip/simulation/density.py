@@ -10,12 +10,12 @@ from openmm.app import PDBFile, Topology
 from openmm.unit import nanometer
 
 from gpip.config.systems import NPT
+from gpip.core.averages import Average, average, drift
 from gpip.core.errors import InputError
 from gpip.core.files import replacing, write_json, write_text
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3, NM_TO_ANGSTROM, PS_TO_FS
-from gpip.simulation.averages import Average, average, drift
 from gpip.simulation.chunks import WorkFolder
 from gpip.simulation.classical import ClassicalDynamics, load_system, masses_amu
 from gpip.simulation.molecules import molecule_of_atoms, scale_molecules, wrap_molecules

@@ -10,9 +10,9 @@ from openmm.unit import angstrom, nanometer
 from start_systems import minimised
 
 from gpip.config.systems import NPT
+from gpip.core.averages import average, drift, statistical_inefficiency
 from gpip.core.errors import InputError
 from gpip.core.units import AVOGADRO_PER_MOL, BOLTZMANN_EV_PER_K, ELEMENTARY_CHARGE_C
-from gpip.simulation.averages import average, drift, statistical_inefficiency
 from gpip.simulation.classical import ClassicalDynamics, load_system
 from gpip.simulation.density import ConstantPressure, equilibrate_density
 from gpip.simulation.molecules import scale_molecules, wrap_molecules
