@@ -50,23 +50,24 @@ def equilibrate_density(
     Equilibrates and samples a minimised system with a Monte Carlo barostat, from velocities at the temperature. Writes
     `topology.pdb` (the frame whose volume is nearest to the mean, scaled to it with rigid molecules, their centres in
     the box), `system.xml` (default box set, no barostat), a table of the production (time_ps, volume_angstrom3,
-    density_g_per_cm3, temperature_kelvin) and a JSON summary. A mean that is not converged is told in the log and in
-    the summary (`converged`, `reasons`). A killed run goes on from its last complete chunk.
+    density_g_per_cm3, temperature_kelvin) and a JSON summary. A mean that is not converged is an error, or
+    told in the log and in the summary (`converged`, `reasons`), as `settings.unconverged` says. A killed run goes on
+    from its last complete chunk, and one that was too short from its end when production_ps is raised.
 
     Args:
         name: what the system is called in the configuration.
         seed: root seed; that of the run is derived from it and the name.
 
     Raises:
-        InputError: the system explodes, the box becomes narrower than twice the cutoff, or topology and system do
-            not belong together.
+        InputError: the mean is not converged, the system explodes, the box becomes narrower than twice the cutoff, or
+            topology and system do not belong together.
     """
     record = provenance("density", {"system": name, "npt": settings.model_dump()}, seed, [topology_path, system_path])
     run_seed = seed_for(seed, "density", name)
     pdb = PDBFile(str(topology_path))
     dynamics = ConstantPressure(name, settings, run_seed, pdb, Path(system_path))
     hardware = choose_platform(platform, n_threads)
-    folder = WorkFolder(out_summary, {**record, "platform": hardware.platform.getName()})
+    folder = WorkFolder(out_summary, _fingerprint(record, settings) | {"platform": hardware.platform.getName()})
     per_chunk = settings.frames_per_checkpoint
     plan = unrecorded(settings.n_equilibration_steps, settings.steps_per_frame, per_chunk)
     plan += stretches(settings.n_frames, settings.steps_per_frame, per_chunk)
@@ -78,6 +79,12 @@ def equilibrate_density(
     assert len(volumes) == settings.n_frames
     time_ps = np.arange(1, settings.n_frames + 1) * settings.steps_per_frame * settings.timestep_fs / PS_TO_FS
     mean = average(volumes)
+    summary = _summary(name, volumes, mean, dynamics.density_of(mean.mean))
+    if summary["reasons"] and settings.unconverged == "error":
+        raise InputError(
+            f"systems.{name}.npt: the density is not converged: {'; '.join(summary['reasons'])}. Or go on with what "
+            "there is, and a warning in the report: npt: {unconverged: warn}"
+        )
     nearest = int(np.argmin(np.abs(volumes - mean.mean)))
     length = mean.mean ** (1 / 3)
     atoms = (dynamics.masses, dynamics.molecules)
@@ -88,11 +95,18 @@ def equilibrate_density(
     table = {"time_ps": time_ps, "volume_angstrom3": volumes, "density_g_per_cm3": dynamics.density_of(volumes)}
     with replacing(out_table) as partial:
         pd.DataFrame(table | {"temperature_kelvin": temperatures}).to_csv(partial, index=False, float_format="%.8g")
-    summary = _summary(name, volumes, mean, dynamics.density_of(mean.mean))
     summary["temperature_mean_kelvin"] = float(temperatures.mean())
     summary["frame_time_ps"] = float(time_ps[nearest])
     write_json(out_summary, summary | {"provenance": record})
     folder.remove()
+
+
+def _fingerprint(record: dict[str, Any], settings: NPT) -> dict[str, Any]:
+    """What the chunks of a run depend on: not on how many follow, as long as they are whole."""
+    npt = settings.model_dump(exclude={"production_ps", "unconverged"})
+    rest = settings.n_frames % settings.frames_per_checkpoint
+    told = {**record["settings"], "npt": npt, "frames of the last chunk": rest and settings.n_frames}
+    return {**record, "settings": told}
 
 
 class ConstantPressure(ClassicalDynamics):

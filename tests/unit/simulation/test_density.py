@@ -26,6 +26,7 @@ SHORT = NPT(
     frames_per_checkpoint=8,
     barostat_every_steps=5,
     start_density_g_per_cm3=0.9,
+    unconverged="warn",
 )
 OUTPUTS = ("topology.pdb", "system.xml", "density.csv", "density.json")
 WATER_AMU = 18.01528
@@ -194,7 +195,12 @@ SALT = {"species": {"Na+": 1, "PF6-": 1, "DME": 8}, "force_field": "opls-aa", "d
 
 def test_salt_packed_loosely_is_compressed_without_exploding(tmp_path):
     settings = NPT(
-        start_density_g_per_cm3=0.6, equilibration_ps=1.0, production_ps=1.0, sample_every_ps=0.1, pressure_bar=1000
+        start_density_g_per_cm3=0.6,
+        equilibration_ps=1.0,
+        production_ps=1.0,
+        sample_every_ps=0.1,
+        pressure_bar=1000,
+        unconverged="warn",
     )
     files = minimised(tmp_path, "salt", **SALT, npt=settings.model_dump())
     table, summary = run(tmp_path / "run", files, settings, name="salt")
@@ -271,8 +277,21 @@ def test_volume_of_an_ideal_gas_is_exact(tmp_path):
 
 
 def test_a_box_that_still_shrinks_is_not_converged(tmp_path, capsys):
-    settings = GAS.model_copy(update={"equilibration_ps": 0.0, "production_ps": 2.0})
+    settings = GAS.model_copy(update={"equilibration_ps": 0.0, "production_ps": 2.0, "unconverged": "warn"})
     _, summary = run(tmp_path, ideal_gas(tmp_path, 50, 6 * 50 * PER_ATOM), settings)
     assert not summary["converged"]
     assert "drifts by -" in summary["reasons"][0]
     assert summary["reasons"][0] in capsys.readouterr().out
+
+
+def test_a_density_that_is_not_converged_is_an_error_and_more_production_goes_on_from_it(tmp_path, box, capsys):
+    strict = SHORT.model_copy(update={"unconverged": "error", "production_ps": 0.16})
+    with pytest.raises(InputError, match=r"systems\.water\.npt: the density is not converged: .*unconverged: warn"):
+        run(tmp_path / "grown", box, strict)
+    assert not (tmp_path / "grown/density.json").exists()
+    longer = SHORT.model_copy(update={"production_ps": 0.32})
+    capsys.readouterr()
+    grown, _ = run(tmp_path / "grown", box, longer)
+    assert "going on after" in capsys.readouterr().out
+    whole, _ = run(tmp_path / "whole", box, longer)
+    pd.testing.assert_frame_equal(grown, whole)
