@@ -11,11 +11,11 @@ from openmm.app import PDBFile
 from openmm.unit import nanometer
 
 from gpip.config.systems import Annealing
+from gpip.core.averages import average
 from gpip.core.files import replacing, write_json
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.core.units import NM_TO_ANGSTROM, PS_TO_FS
-from gpip.simulation.averages import average
 from gpip.simulation.chunks import WorkFolder
 from gpip.simulation.classical import ClassicalDynamics, masses_amu
 from gpip.simulation.molecules import molecule_of_atoms, wrap_molecules
