@@ -113,5 +113,6 @@ def _figures(
         charged = [bool(one["charge"]) for one in summary["contents"] for _ in range(one["count"])]
         ions = np.array(charged)[frame.molecule]
         drawn = box_picture(frame.species, frame.molecule, frame.bonds, frame.positions[-1], lengths, ions)
-        add(kind, drawn, time=f"{frame.time_ps[-1]:g}")
+        words = "; ions are larger and stronger in colour" if ions.any() else ""
+        add(kind, drawn, time=f"{frame.time_ps[-1]:g}", ions=words)
     return made

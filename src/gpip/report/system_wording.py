@@ -26,7 +26,7 @@ CAPTIONS = {
     "gyration": ("Radius of gyration of {system}, and how often each value occurs. From gyration.csv."),
     "box": (
         "{system} at {shown} K after {time} ps: the last frame. Each molecule is drawn whole, where its middle lies in "
-        "the box; ions are larger and stronger in colour; what is far away is pale."
+        "the box{ions}; what is far away is pale."
     ),
     "molecule": "{system} at {shown} K after {time} ps: the last frame.",
 }
