@@ -26,6 +26,7 @@ INSTALL = (
     "run Snakemake with --software-deployment-method conda, which makes the environment envs/openff.yaml for this "
     "rule, or install openff-toolkit, openff-interchange and openff-nagl from conda-forge (docs/openff.md)"
 )
+OPLS = "use opls-aa, with terms of your own where it lacks some (docs/opls-aa.md)"
 FORCE_NAMES = {
     openmm.HarmonicBondForce: "bonds",
     openmm.HarmonicAngleForce: "angles",
@@ -149,7 +150,7 @@ def _molecule(species: Species) -> "Molecule":
         if atom.GetDegree() > MOST_NEIGHBOURS:
             raise InputError(
                 f"{where}: atom {atom.GetIdx()} ({atom.GetSymbol()}) has {atom.GetDegree()} neighbours. OpenFF has one "
-                "equilibrium angle for all neighbours of such an atom, and would force it out of shape; use opls-aa"
+                f"equilibrium angle for all neighbours of such an atom, and would force it out of shape; {OPLS}"
             )
     return Molecule.from_rdkit(rdkit, allow_undefined_stereo=True)
 
@@ -165,7 +166,7 @@ def _assign_charges(field: "ForceField", species: Species, molecule: "Molecule",
     if molecule.n_atoms == 1:
         raise InputError(
             f"{where}: neither {name} nor {WATER_AND_IONS} has parameters of this ion (they have those of alkali metal "
-            "and halide ions); use opls-aa"
+            f"and halide ions); {OPLS}"
         )
     has_model = "NAGLCharges" in field.registered_parameter_handlers
     if NAGLToolkitWrapper.is_available():
@@ -188,7 +189,7 @@ def _assign_charges(field: "ForceField", species: Species, molecule: "Molecule",
         molecule.assign_partial_charges(method, toolkit_registry=wrapper)
     # The toolkits raise exceptions of many kinds, down to ValueError, for a molecule outside what they know.
     except Exception as error:
-        raise InputError(f"{where}: no partial charges by {text} ({_short(error)}); use opls-aa") from error
+        raise InputError(f"{where}: no partial charges by {text} ({_short(error)}); {OPLS}") from error
     _check_equivalent(where, molecule, text)
     return text
 
@@ -218,7 +219,7 @@ def _parametrise_alone(field: "ForceField", species: Species, molecule: "Molecul
         system = field.create_openmm_system(molecule.to_topology(), charge_from_molecules=_with_charges([molecule]))
     except (InterchangeException, OpenFFToolkitException) as error:
         raise InputError(
-            f"species {species.name!r}: {name} lacks terms of SMILES {species.smiles!r} ({_short(error)}); use opls-aa"
+            f"species {species.name!r}: {name} lacks terms of SMILES {species.smiles!r} ({_short(error)}); {OPLS}"
         ) from error
     nonbonded = _nonbonded(system)
     charges = [nonbonded.getParticleParameters(i)[0]._value for i in range(molecule.n_atoms)]
