@@ -9,6 +9,7 @@ configfile: "config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/systems.smk"
+include: "workflow/rules/openff.smk"
 include: "workflow/rules/minimisation.smk"
 include: "workflow/rules/density.smk"
 include: "workflow/rules/annealing.smk"
