@@ -33,7 +33,7 @@ UNSTABLE = (
     "[#6]=[#6]=[#6,#8]",  # allenes, ketenes
     "[r3]=,#[*]",  # double bonds at and in rings of three
     "[r4]=[*;r4]",  # cyclobutenes, oxetes
-    "[r5,r6]#[*]",  # alkynes in rings
+    "[R]#[R]",  # alkynes in rings
     "[r3,r4;x3]",  # small rings fused to others
     "[#8;r3,r4]",  # epoxides, oxetanes, lactones of four atoms
 )
@@ -182,7 +182,7 @@ def minutes(isomers: list[str]) -> str:
     """What the small run changes: ten isomers, two temperatures, 50 frames each."""
     names = isomer_names(isomers)[:: len(isomers) // 10]
     lines = [
-        "# A run of minutes: snakemake --configfile config.yaml config-minutes.yaml; written by make_smiles.py.",
+        "# A run of minutes, beside config.yaml: see README.md; written by make_smiles.py.",
         "# 10 isomers x 2 temperatures x 50 frames 0.1 ps apart = 1,000 frames.",
         "systems:",
     ]
