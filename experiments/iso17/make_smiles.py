@@ -1,9 +1,10 @@
-"""Choose 100 constitutional isomers of C7H10O2 that OPLS-AA describes: writes `smiles.csv` and `config.yaml`.
+"""Choose 100 isomers of C7H10O2 that OPLS-AA describes: writes `smiles.csv` and the two configurations.
 
-Random graphs of seven carbon and two oxygen atoms with three rings or further bond orders; what is not stable, or lacks a
-parameter, is left out; the 100 are taken in turn from the families of functional groups, so that rare ones are there.
+Random graphs of seven carbon and two oxygen atoms with three rings or further bond orders; what is not stable, or
+lacks a parameter, is left out; the 100 are taken in turn from the families of functional groups, so that rare ones
+are there.
 
-    python experiments/iso17/make_smiles.py
+    python experiments/iso17/make_smiles.py      # some minutes
 """
 
 import argparse
@@ -13,7 +14,6 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
-import yaml
 from rdkit import Chem, RDLogger
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula, CalcNumBridgeheadAtoms, CalcNumSpiroAtoms
 
@@ -24,7 +24,6 @@ from gpip.forcefields.opls.assign import type_molecule
 FOLDER = Path(__file__).parent
 FORMULA = "C7H10O2"
 N_ISOMERS = 100
-TEMPERATURES_KELVIN = list(range(300, 1001, 100))
 
 UNSTABLE = (
     "[OX2][OX2]",  # peroxides
@@ -34,7 +33,7 @@ UNSTABLE = (
     "[#6]=[#6]=[#6,#8]",  # allenes, ketenes
     "[r3]=,#[*]",  # double bonds at and in rings of three
     "[r4]=[*;r4]",  # cyclobutenes, oxetes
-    "[r5,r6]#[*]",  # alkynes in rings
+    "[R]#[R]",  # alkynes in rings
     "[r3,r4;x3]",  # small rings fused to others
     "[#8;r3,r4]",  # epoxides, oxetanes, lactones of four atoms
 )
@@ -57,6 +56,8 @@ FAMILIES = {
     "furan": "c1ccoc1",
     **{f"ring of {n}": f"[r{n}]" for n in (3, 4, 5, 6)},
 }
+UNSTABLE_PATTERNS = [Chem.MolFromSmarts(smarts) for smarts in UNSTABLE]
+FAMILY_PATTERNS = {name: Chem.MolFromSmarts(smarts) for name, smarts in FAMILIES.items()}
 
 
 def random_isomer(rng: random.Random) -> Chem.Mol | None:
@@ -104,16 +105,16 @@ def is_sensible(mol: Chem.Mol) -> bool:
     """No bond pattern that is not stable, no bridged or spiro ring, the formula as wanted."""
     if CalcMolFormula(mol) != FORMULA or CalcNumBridgeheadAtoms(mol) or CalcNumSpiroAtoms(mol):
         return False
-    return not any(mol.HasSubstructMatch(pattern) for pattern in map(Chem.MolFromSmarts, UNSTABLE))
+    return not any(mol.HasSubstructMatch(pattern) for pattern in UNSTABLE_PATTERNS)
 
 
 def families(mol: Chem.Mol) -> str:
     """Functional groups and rings of the molecule, as one text."""
-    return ", ".join(name for name, smarts in FAMILIES.items() if mol.HasSubstructMatch(Chem.MolFromSmarts(smarts)))
+    return ", ".join(name for name, pattern in FAMILY_PATTERNS.items() if mol.HasSubstructMatch(pattern))
 
 
 def candidates(n_draws: int, rng: random.Random) -> dict[str, list[str]]:
-    """Canonical SMILES by family, all of which OPLS-AA describes; each list sorted."""
+    """Canonical SMILES by family; families and their SMILES sorted."""
     seen: set[str] = set()
     found: dict[str, list[str]] = defaultdict(list)
     for _ in range(n_draws):
@@ -123,70 +124,97 @@ def candidates(n_draws: int, rng: random.Random) -> dict[str, list[str]]:
             continue
         seen.add(smiles)
         mol = Chem.MolFromSmiles(smiles)
-        if not is_sensible(mol):
-            continue
-        try:
-            type_molecule("isomer", smiles)
-        except InputError:
-            continue
-        found[families(mol)].append(smiles)
+        if is_sensible(mol):
+            found[families(mol)].append(smiles)
     return {family: sorted(found[family]) for family in sorted(found)}
 
 
+def is_described(smiles: str) -> bool:
+    """OPLS-AA has all parameters."""
+    try:
+        type_molecule("isomer", smiles)
+    except InputError:
+        return False
+    return True
+
+
 def choose(by_family: dict[str, list[str]], rng: random.Random) -> list[tuple[str, str]]:
-    """SMILES and family of 100 isomers, one family after the other until there are enough."""
+    """SMILES and family of 100 isomers that OPLS-AA describes, one of each family in turn until there are enough."""
     pools = {family: rng.sample(smiles, len(smiles)) for family, smiles in by_family.items()}
     order = rng.sample(sorted(pools), len(pools))
     chosen: list[tuple[str, str]] = []
-    while len(chosen) < N_ISOMERS and any(pools.values()):
+    while any(pools.values()):
         for family in order:
-            if pools[family] and len(chosen) < N_ISOMERS:
-                chosen.append((pools[family].pop(), family))
-    return sorted(chosen, key=lambda pair: (pair[1], pair[0]))
+            while pools[family]:
+                smiles = pools[family].pop()
+                if is_described(smiles):
+                    chosen.append((smiles, family))
+                    break
+            if len(chosen) == N_ISOMERS:
+                return sorted(chosen, key=lambda pair: (pair[1], pair[0]))
+    raise SystemExit(f"only {len(chosen)} isomers found, {N_ISOMERS} wanted: give more --draws")
 
 
 def config(isomers: list[str]) -> str:
     """The experiment's configuration: every isomer at every temperature, 2,500 frames each."""
-    names = [f"isomer_{n:03d}" for n in range(1, len(isomers) + 1)]
-    systems = {
-        name: {
-            "species": {name: {"smiles": smiles, "count": 1}},
-            "force_field": "opls-aa",
-            "periodic": False,
-            "temperatures_kelvin": TEMPERATURES_KELVIN,
-            "sampling": {
-                "timestep_fs": 1.0,
-                "equilibration_ps": 5.0,
-                "production_ps": 2500.0,
-                "sample_every_ps": 1.0,
-            },
-        }
-        for name, smiles in zip(names, isomers, strict=True)
-    }
-    head = (
-        "# Pre-training set of 100 isomers of C7H10O2, as in the GPIP paper; written by make_smiles.py from smiles.csv.\n"
-        "# 100 isomers x 8 temperatures x 2,500 frames 1 ps apart = 2,000,000 frames.\n"
-    )
-    body = {"systems": systems, "pretraining": {"sets": {"iso17": names}}}
-    return head + yaml.safe_dump(body, sort_keys=False, default_flow_style=None, width=120)
+    names = isomer_names(isomers)
+    lines = [
+        "# Pre-training set of 100 isomers of C7H10O2, as in the GPIP paper; written by make_smiles.py.",
+        "# 100 isomers x 8 temperatures x 2,500 frames 1 ps apart = 2,000,000 frames.",
+        "systems:",
+    ]
+    temperatures = "&temperatures [300, 400, 500, 600, 700, 800, 900, 1000]"
+    sampling = "&sampling {timestep_fs: 1.0, equilibration_ps: 5.0, production_ps: 2500.0, sample_every_ps: 1.0}"
+    for name, smiles in zip(names, isomers, strict=True):
+        lines += [
+            f"  {name}:",
+            f"    species: {{{name}: {{smiles: '{smiles}', count: 1}}}}",
+            "    force_field: opls-aa",
+            "    periodic: false",
+            f"    temperatures_kelvin: {temperatures}",
+            f"    sampling: {sampling}",
+        ]
+        temperatures, sampling = "*temperatures", "*sampling"
+    return "\n".join([*lines, "pretraining:", f"  sets: {{iso17: [{', '.join(names)}]}}", ""])
+
+
+def minutes(isomers: list[str]) -> str:
+    """What the small run changes: ten isomers, two temperatures, 50 frames each."""
+    names = isomer_names(isomers)[:: len(isomers) // 10]
+    lines = [
+        "# A run of minutes, beside config.yaml: see README.md; written by make_smiles.py.",
+        "# 10 isomers x 2 temperatures x 50 frames 0.1 ps apart = 1,000 frames.",
+        "systems:",
+    ]
+    for name in names:
+        lines += [
+            f"  {name}:",
+            "    temperatures_kelvin: [300, 1000]",
+            "    sampling: {timestep_fs: 1.0, equilibration_ps: 1.0, production_ps: 5.0, sample_every_ps: 0.1}",
+        ]
+    return "\n".join([*lines, "pretraining:", f"  sets: {{iso17: [{', '.join(names)}]}}", ""])
+
+
+def isomer_names(isomers: list[str]) -> list[str]:
+    return [f"isomer_{n:03d}" for n in range(1, len(isomers) + 1)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=17)
-    parser.add_argument("--draws", type=int, default=60_000)
+    parser.add_argument("--draws", type=int, default=16_000)
     arguments = parser.parse_args()
     RDLogger.DisableLog("rdApp.*")
     rng = random.Random(arguments.seed)
     chosen = choose(candidates(arguments.draws, rng), rng)
-    if len(chosen) < N_ISOMERS:
-        raise SystemExit(f"only {len(chosen)} isomers found, {N_ISOMERS} wanted: give more --draws")
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["index", "smiles", "groups"])
     writer.writerows((n, smiles, family) for n, (smiles, family) in enumerate(chosen, start=1))
     write_text(FOLDER / "smiles.csv", table.getvalue())
-    write_text(FOLDER / "config.yaml", config([smiles for smiles, _ in chosen]))
+    isomers = [smiles for smiles, _ in chosen]
+    write_text(FOLDER / "config.yaml", config(isomers))
+    write_text(FOLDER / "config-minutes.yaml", minutes(isomers))
 
 
 if __name__ == "__main__":
