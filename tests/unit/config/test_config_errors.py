@@ -37,12 +37,12 @@ WRONG = {
     "cutoff above half the box": ("systems/water/cutoff_angstrom", 7.0, r"7 is above half the box \(6\.2"),
     "cutoff above half the start of NPT": (
         "systems/water",
-        DEFAULT["systems"]["water"] | {"density_g_per_cm3": "npt", "npt": {"start_density_g_per_cm3": 1.2}},
+        DEFAULT["systems"]["water"] | {"density": "npt", "npt": {"start_density_g_per_cm3": 1.2}},
         r"6 is above half the box \(5\.8",
     ),
     "NPT and a density": ("systems/water/npt", {}, r"density is the number 0\.997: set .*npt.* or leave out"),
-    "neither NPT nor a density": ("systems/water/density_g_per_cm3", "nvt", r"Input should be 'npt' \(given: 'nvt'"),
-    "too dense": ("systems/water/density_g_per_cm3", 997, r"less than or equal to 25 \(given: 997"),
+    "neither NPT nor a density": ("systems/water/density", "nvt", r"Input should be 'npt' \(given: 'nvt'"),
+    "too dense": ("systems/water/density", 997, r"less than or equal to 25 \(given: 997"),
     "impossible sampling": ("systems/water/sampling/sample_every_ps", 0.13, r"not a whole number of steps"),
     "unknown force field": ("systems/water/force_field", "tip5p", r"force_field.*tip3p.*given: 'tip5p'"),
     "unknown backbone": ("experiments/water/backbones", ["schnett"], r"'schnett' is not known; did you mean 'schnet'"),
@@ -89,7 +89,7 @@ def test_the_default_configuration_is_right():
 
 
 def test_npt_has_defaults_and_only_its_start_builds_the_box():
-    given = with_change("systems/water/density_g_per_cm3", "npt")
+    given = with_change("systems/water/density", "npt")
     water = project_from(given).systems["water"]
     assert water.npt.pressure_bar == 1.01325
     assert water.npt.start_density_g_per_cm3 is None
