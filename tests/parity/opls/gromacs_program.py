@@ -158,7 +158,7 @@ def run_gromacs(program: str, folder: Path, cutoff_angstrom: float) -> Computed:
     _run(folder, program, "energy", "-dp", "-xvg", "xmgrace", text=terms)
     text = (folder / "energy.xvg").read_text()
     legends = re.findall(r'@ s\d+ legend "(.*)"', text)
-    values = [line for line in text.splitlines() if line and line[0] not in "#@"][0].split()[1:]
+    values = next(line for line in text.splitlines() if line and line[0] not in "#@").split()[1:]
     forces = _run(folder, program, "dump", "-f", "traj.trr").stdout
     rows = re.findall(r"^ +f\[ *\d+\]=\{(.*)\}", forces, re.MULTILINE)
     version = re.search(r"GROMACS version: +(\S+)", _run(folder, program, "--version").stdout).group(1)

