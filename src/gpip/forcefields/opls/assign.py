@@ -1,6 +1,7 @@
 """A molecule to its OPLS-AA atom types and terms."""
 
 import itertools
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def _types(name: str, molecule: Chem.Mol, tables: Tables, missing: Missing) -> l
     """Type of each atom: of those that fit the one of highest order, of equal order the user's."""
     fitting: list[list[AtomType]] = [[] for _ in range(molecule.GetNumAtoms())]
     for atom_type in tables.types.values():
-        query = Chem.MolFromSmarts(atom_type.smarts)
+        query = _query(atom_type.smarts)
         # The first atom of the SMARTS is the typed one.
         for i in {match[0] for match in molecule.GetSubstructMatches(query, uniquify=False, maxMatches=100_000)}:
             element = molecule.GetAtomWithIdx(i).GetSymbol()
@@ -78,6 +79,11 @@ def _types(name: str, molecule: Chem.Mol, tables: Tables, missing: Missing) -> l
             missing.untyped(i)
         types.append(best[0] if best else None)
     return types
+
+
+@cache
+def _query(smarts: str) -> Chem.Mol:
+    return Chem.MolFromSmarts(smarts)
 
 
 def _with_terms(

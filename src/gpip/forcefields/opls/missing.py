@@ -132,7 +132,7 @@ def charge_error(typed: TypedMolecule, formal_charge: int) -> InputError:
     ]
     return InputError(
         f"species {typed.name!r}: the charges of its types add up to {typed.charge_e:+.4f} e, "
-        f"but {typed.smiles} has {formal_charge:+d}:\n"
+        f"but the formal charge of {typed.smiles} is {formal_charge}:\n"
         + "\n".join(lines)
         + "\nThese types are not made for each other: give some atoms types of their own in a file of yours, "
         "force_field: {opls-aa: extra.csv} (format and example: docs/opls-aa.md); or use force_field: openff-2.2.1."

@@ -147,7 +147,9 @@ def _number(row: Row, column: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"{row.where}: {column} must be a number, got {cell!r}")
     if (column in _NOT_NEGATIVE and value < 0) or (column in _POSITIVE and value <= 0):
-        raise InputError(f"{row.where}: {column} must be {'positive' if column in _POSITIVE else 'at least 0'}, got {cell}")
+        raise InputError(
+            f"{row.where}: {column} must be {'positive' if column in _POSITIVE else 'at least 0'}, got {cell}"
+        )
     if column == "theta0_deg" and value > 180:
         raise InputError(f"{row.where}: {column} must be at most 180, got {cell}")
     if column == "order" and value != int(value):

@@ -1,4 +1,4 @@
-"""A molecule's SMILES as an RDKit molecule: its atoms' neighbours, six-coordinate centres, coordinates to start from."""
+"""A SMILES as an RDKit molecule: neighbours of its atoms, six-coordinate centres, coordinates to start from."""
 
 import numpy as np
 from rdkit import Chem, rdBase
