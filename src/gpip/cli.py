@@ -1,6 +1,7 @@
 """The command `gpip`: look into files and configurations. The work itself is started with Snakemake."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -98,9 +99,8 @@ def _species(arguments: argparse.Namespace) -> None:
         for name in BUILT_IN:
             one = find_species("species", name)
             charge = f"{one.charge:+d} e" if one.charge else ""
-            print(
-                f"{name:14s} {len(one.elements):3d} atoms {one.molar_mass_g_per_mol:8.3f} g/mol {charge:5s} {one.smiles}"
-            )
+            mass = f"{one.molar_mass_g_per_mol:8.3f} g/mol"
+            print(f"{name:14s} {len(one.elements):3d} atoms {mass} {charge:5s} {one.smiles}")
         return
     built_in = arguments.molecule in BUILT_IN
     name, smiles = (arguments.molecule, None) if built_in or not arguments.smiles else ("molecule", arguments.molecule)
@@ -142,4 +142,6 @@ def main(given: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"gpip: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

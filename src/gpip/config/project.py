@@ -12,6 +12,7 @@ from gpip.config.backbones import Backbone
 from gpip.config.base import Name, Strict
 from gpip.config.experiments import Experiment
 from gpip.config.labels import Labels, TBLiteLabels
+from gpip.config.layers import resolved
 from gpip.config.pretraining import Pretraining
 from gpip.config.systems import System
 from gpip.core.errors import InputError, unknown_name
@@ -26,11 +27,22 @@ class Project(Strict):
     """Root of every seed: the same number gives the same run."""
     data_dir: str | None = None
     """Folder of existing labelled data; the environment variable GPIP_DATA when null."""
+    scale: str | None = None
+    """Which of `scales` is laid over the rest of the file; null: none. `--config scale=minutes` sets it for a run."""
+    scales: dict[Name, dict[str, Any]] = {}
+    """Named variants: each a part of a configuration whose keys replace those of the file. Null takes a key out."""
+    system_defaults: dict[str, Any] = {}
+    """Settings of every system that does not give its own."""
     systems: dict[Name, System] = {}
     pretraining: Pretraining = Pretraining()
     backbones: dict[Name, Backbone] = {}
     labels: dict[Name, Labels] = {}
     experiments: dict[Name, Experiment] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _layers(cls, given: Any) -> Any:
+        return resolved(given) if isinstance(given, dict) else given
 
     @property
     def sets(self) -> dict[str, list[str]]:
@@ -202,4 +214,6 @@ def load_project(path: str | Path = "config.yaml") -> Project:
 def json_schema() -> str:
     """JSON schema of config.yaml, for editors and for Snakemake's validate."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Project.model_json_schema()}
+    # What a system lacks, system_defaults may give.
+    del schema["$defs"]["System"]["required"]
     return json.dumps(schema, indent=2) + "\n"

@@ -88,7 +88,7 @@ def _type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_type(part) for part in parts if part is not type(None)))
     if origin is dict:
-        return f"name: {_type(parts[1])}"
+        return f"name: {_type(parts[1])}" if parts[1] is not Any else "settings"
     if origin in (list, tuple):
         return f"list of {_type(parts[0])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -126,6 +126,7 @@ class Box(Strict):
     """Null without a box: all pairs interact."""
     rigid_water: bool = False
     constraints: Literal["none", "h-bonds"] = "none"
+    hydrogen_mass_amu: Positive | None = None
     ion_charge_scale: Positive = 1.0
 
     @property
@@ -201,6 +202,9 @@ class System(Strict):
     """Constrain bonds and angle of water. The networks then never see a stretched bond in pre-training."""
     constraints: Literal["none", "h-bonds"] = "none"
     """`h-bonds` keeps bonds to hydrogen at their length and allows 2 fs steps; same reservation as rigid_water."""
+    hydrogen_mass_amu: Annotated[float, Field(ge=1.0, le=4.0)] | None = None
+    """Mass of hydrogens, taken from the atoms they are bonded to; null: their own. Changes no average over
+    configurations, but all times; 3 with constraints h-bonds allows steps of 4 fs."""
     ion_charge_scale: Annotated[Positive, Field(le=1.5)] = 1.0
     """Factor of the charges of all ions; 0.7 to 0.85 stands for electronic polarisation in the literature."""
     temperatures_kelvin: list[Annotated[Positive, Field(le=5000)]] = Field(
@@ -312,6 +316,7 @@ class System(Strict):
             cutoff_angstrom=cutoff,
             rigid_water=self.rigid_water,
             constraints=self.constraints,
+            hydrogen_mass_amu=self.hydrogen_mass_amu,
             ion_charge_scale=self.ion_charge_scale,
         )
 

@@ -1,4 +1,4 @@
-"""A molecule with every term of its force field: what systems, tables and other programs' inputs are made from."""
+"""A molecule with every term of its force field: what OpenMM systems and tables of parameters are made from."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -15,6 +15,7 @@ from gpip.core.files import write_json, write_text
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3, NM_TO_ANGSTROM
+from gpip.forcefields.masses import repartition_hydrogen_mass
 from gpip.forcefields.opls.assign import type_molecule
 from gpip.forcefields.opls.openmm_system import opls_system
 from gpip.forcefields.tip3p import tip3p_system
@@ -55,21 +56,26 @@ def force_field_system(settings: Box, topology: Topology) -> openmm.System:
     """The OpenMM system of a box by tip3p or opls-aa.
 
     Raises:
-        InputError: a species that OPLS-AA lacks types or terms for.
+        InputError: a species that OPLS-AA lacks types or terms for, or hydrogens too heavy.
     """
     if settings.force_field == "tip3p":
-        return tip3p_system(topology, settings.cutoff_angstrom, settings.rigid_water)
-    typed = [
-        (type_molecule(one.name, one.smiles, settings.extra_terms), count) for one, count in settings.amounts.items()
-    ]
-    return opls_system(
-        typed,
-        settings.length_angstrom,
-        settings.cutoff_angstrom,
-        ion_charge_scale=settings.ion_charge_scale,
-        constraints=settings.constraints,
-        rigid_water=settings.rigid_water,
-    )
+        system = tip3p_system(topology, settings.cutoff_angstrom, settings.rigid_water)
+    else:
+        typed = [
+            (type_molecule(one.name, one.smiles, settings.extra_terms), count)
+            for one, count in settings.amounts.items()
+        ]
+        system = opls_system(
+            typed,
+            settings.length_angstrom,
+            settings.cutoff_angstrom,
+            ion_charge_scale=settings.ion_charge_scale,
+            constraints=settings.constraints,
+            rigid_water=settings.rigid_water,
+        )
+    if settings.hydrogen_mass_amu:
+        repartition_hydrogen_mass(system, topology, settings.hydrogen_mass_amu)
+    return system
 
 
 def write_packed(

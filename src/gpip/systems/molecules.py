@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from openmm.app import Element
 
-from gpip.core.errors import InputError
 from gpip.core.species import Species, molecule_of_smiles
+from gpip.forcefields.opls.structure import start_positions
 
 WATER_OH_ANGSTROM = 0.9572
 WATER_HOH_DEGREES = 104.52
-EMBEDDING_SEED = 2026
-"""The shape of a molecule does not depend on the seed of a run."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +52,11 @@ def molecule_of(species: Species, residue: str) -> Molecule:
     """
     if species.is_water:
         return _water()
-    from rdkit.Chem import AllChem, Mol
-
-    where = f"species {species.name!r}"
-    molecule = Mol(molecule_of_smiles(where, species.smiles))
-    if AllChem.EmbedMolecule(molecule, randomSeed=EMBEDDING_SEED) != 0:
-        raise InputError(f"{where}: no 3D coordinates were found for SMILES {species.smiles!r}; check the SMILES")
     atom_names = tuple(f"{symbol}{i}" for i, symbol in enumerate(species.elements, start=1))
+    molecule = molecule_of_smiles(f"species {species.name!r}", species.smiles)
     bonds = tuple((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds())
-    return Molecule(residue, atom_names, species.elements, bonds, molecule.GetConformer().GetPositions())
+    positions = start_positions(species.name, species.smiles)
+    return Molecule(residue, atom_names, species.elements, bonds, positions)
 
 
 def residue_names(species: Iterable[Species]) -> dict[str, str]:

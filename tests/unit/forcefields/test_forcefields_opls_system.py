@@ -9,7 +9,7 @@ from opls_formulas import COULOMB_KJ_NM_PER_MOL_E2, expected_energies
 from gpip.core.errors import InputError
 from gpip.forcefields.opls.openmm_system import energies_by_term, opls_system, ryckaert_bellemans
 from gpip.forcefields.opls.structure import start_positions
-from gpip.systems.tip3p import tip3p_system
+from gpip.forcefields.tip3p import tip3p_system
 
 TERMS = ("bonds", "angles", "torsions", "impropers", "coulomb", "lennard_jones_14", "lennard_jones")
 

@@ -10,6 +10,7 @@ from gpip.config.systems import Box
 from gpip.core.errors import InputError
 from gpip.core.species import find_species
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
+from gpip.forcefields.masses import repartition_hydrogen_mass
 from gpip.systems.build import build_system
 from gpip.systems.molecules import molecule_of
 from gpip.systems.packing import closest_contact, pack_box
@@ -112,3 +113,17 @@ def test_closest_contact_sees_periodic_images():
     positions = np.array([[0.1, 5, 5], [9.8, 5, 5], [5, 5, 5]])
     np.testing.assert_allclose(closest_contact(positions, np.arange(3), 10.0), 0.3, rtol=1e-12)
     assert closest_contact(positions, np.array([0, 0, 1]), 10.0) == 4.0
+
+
+def test_heavy_hydrogens_keep_the_mass_of_the_molecule(tmp_path):
+    _, light, _ = build(tmp_path / "light", water())
+    _, heavy, _ = build(tmp_path / "heavy", water(hydrogen_mass_amu=3.0))
+    masses = [[system.getParticleMass(i).value_in_unit(dalton) for i in range(3)] for system in (light, heavy)]
+    assert masses[1][1:] == [3.0, 3.0]
+    np.testing.assert_allclose(sum(masses[1]), sum(masses[0]), rtol=1e-12)
+    with pytest.raises(InputError, match=r"hydrogen_mass_amu 9 leaves O of residue HOH with 0.02 amu"):
+        repartition_hydrogen_mass(heavy, built_topology(tmp_path / "heavy"), 9.0)
+
+
+def built_topology(folder):
+    return PDBFile(str(folder / "topology.pdb")).topology

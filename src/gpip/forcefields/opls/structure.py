@@ -1,10 +1,11 @@
-"""A SMILES as an RDKit molecule: neighbours of its atoms, six-coordinate centres, coordinates to start from."""
+"""A SMILES as an RDKit molecule: its atoms' neighbours, six-coordinate centres, coordinates to start from."""
 
 import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import AllChem
 
 from gpip.core.errors import InputError
+from gpip.core.species import molecule_of_smiles
 
 EMBEDDING_SEED = 2026
 """The shape of a molecule, and so its terms, do not depend on the seed of a run."""
@@ -16,19 +17,9 @@ def molecule_from(name: str, smiles: str) -> Chem.Mol:
     """The molecule with its hydrogens behind the atoms of the SMILES; six-coordinate centres are marked octahedral.
 
     Raises:
-        InputError: the SMILES cannot be read, holds no atom or more than one molecule.
+        InputError: the SMILES cannot be read, or is not one molecule.
     """
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(smiles)
-        if molecule is None or molecule.GetNumAtoms() == 0:
-            raise InputError(f"species {name!r}: SMILES {smiles!r} cannot be read; check its brackets and valences")
-        molecule = Chem.AddHs(molecule)
-    n_parts = len(Chem.GetMolFrags(molecule))
-    if n_parts != 1:
-        raise InputError(
-            f"species {name!r}: SMILES {smiles!r} is {n_parts} molecules; a species is one: "
-            "name the parts, such as a salt's ions, as species of their own"
-        )
+    molecule = Chem.Mol(molecule_of_smiles(f"species {name!r}", smiles))
     for atom in molecule.GetAtoms():
         if atom.GetDegree() == 6 and atom.GetChiralTag() == Chem.ChiralType.CHI_UNSPECIFIED:
             # Without a mark RDKit embeds six ligands at any angles. @OH1 of SMILES: first and last ligand opposite.
