@@ -24,7 +24,6 @@ from lammps_program import run_lammps, thermal_positions
 from gpip.core.species import BUILT_IN, find_species
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
 from gpip.forcefields.opls.assign import type_molecule
-from gpip.forcefields.opls.structure import start_positions
 from gpip.forcefields.terms import TypedMolecule
 from gpip.systems.molecules import Molecule, molecule_of
 from gpip.systems.packing import pack_box
@@ -99,8 +98,7 @@ def typed(name: str):
 
 def molecule(name: str) -> Molecule:
     smiles = BUILT_IN[name].smiles if name in BUILT_IN else ORGANIC[name]
-    found = molecule_of(find_species("references", name, smiles), "MOL")
-    return dataclasses.replace(found, positions=start_positions(name, smiles))
+    return molecule_of(find_species("references", name, smiles), "MOL")
 
 
 def with_scaled_charges(terms: TypedMolecule, scale: float) -> TypedMolecule:
