@@ -205,12 +205,14 @@ def with_lacking_terms(
 
 
 def save(name: str, program: str, units: str, systems: dict, arrays: dict) -> None:
-    describe = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True)
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+
     head = {
         "program": program,
         "units": units,
         "date": datetime.date.today().isoformat(),
-        "gpip": describe.stdout.strip(),
+        "gpip": git("describe", "--always") + (" (changed)" if git("status", "--porcelain", ":/src") else ""),
         "packages": {one: importlib.metadata.version(one) for one in ("rdkit", "packmol", "numpy")},
         "seed": SEED,
     }
