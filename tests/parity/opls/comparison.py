@@ -4,6 +4,7 @@ python comparison.py        prints the table of README.md
 """
 
 import json
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -124,12 +125,46 @@ def lammps_differences(name: str) -> dict[str, float]:
         "impropers": relative(ours["impropers"], theirs["eimp"]),
         "lennard_jones_14": relative(ours["lennard_jones_14"], theirs["evdwl"] - far["evdwl"]),
         "lennard_jones": relative(ours["lennard_jones"], far["evdwl"]),
-        "coulomb": relative(ours["coulomb"] + unshift, theirs["ecoul"]),
-        "forces": force_difference(case.forces(), case.arrays["plain_forces"] * KCAL_TO_KJ * NM_TO_ANGSTROM),
     }
+    forces = force_difference(case.forces(), case.arrays["plain_forces"] * KCAL_TO_KJ * NM_TO_ANGSTROM)
     case.without_14()
     without = case.energies()["coulomb"]
-    return found | {"coulomb_14": relative(ours["coulomb"] - without, theirs["ecoul"] - far["ecoul"])}
+    found["coulomb_14"] = relative(ours["coulomb"] - without, theirs["ecoul"] - far["ecoul"])
+    return found | {"coulomb": relative(without + unshift, far["ecoul"]), "forces": forces}
+
+
+def ewald_differences(name: str) -> dict[str, float]:
+    """Coulomb energy and all forces by Ewald sums in both programs, and forces of the mesh as runs have it."""
+    case = Case("lammps", name)
+    theirs = KCAL_TO_KJ * (case.record["ewald"]["ecoul"] + case.record["ewald"]["elong"])
+    their_forces = case.arrays["ewald_forces"] * KCAL_TO_KJ * NM_TO_ANGSTROM
+    as_built = force_difference(case.forces("CPU"), their_forces)
+    case.lennard_jones.setUseLongRangeCorrection(False)
+    case.nonbonded.setNonbondedMethod(openmm.NonbondedForce.Ewald)
+    case.nonbonded.setEwaldErrorTolerance(1e-7)
+    return {
+        "coulomb, Ewald": relative(case.energies()["coulomb"], theirs),
+        "forces, Ewald": force_difference(case.forces(), their_forces),
+        "forces, PME 5e-4, single precision": as_built,
+    }
+
+
+def tail_differences(name: str) -> dict[str, float]:
+    """Long-range correction of the Lennard-Jones energy: OpenMM averages over the n(n+1)/2 pairs i <= j of n atoms,
+    LAMMPS over all n^2; as computed, and with the pairs counted as LAMMPS does."""
+    case = Case("lammps", name)
+    with_tail = case.energies()["lennard_jones"]
+    case.lennard_jones.setUseLongRangeCorrection(False)
+    tail = with_tail - case.energies()["lennard_jones"]
+    typed = [(type_molecule(one["name"], one["smiles"]), one["count"]) for one in case.record["species"]]
+    atoms = [atom for molecule, count in typed for _ in range(count) for atom in molecule.atoms]
+    sigma, epsilon = np.array([(atom.sigma_nm, atom.epsilon_kj_per_mol) for atom in atoms]).T
+    cutoff_nm = case.cutoff_angstrom / NM_TO_ANGSTROM
+    integrals = 4 * epsilon * (sigma**12 / (9 * cutoff_nm**9) - sigma**6 / (3 * cutoff_nm**3))
+    volume_nm3 = (case.length_angstrom / NM_TO_ANGSTROM) ** 3
+    as_lammps = tail * (len(atoms) + 1) / len(atoms) - 2 * np.pi * integrals.sum() / volume_nm3
+    theirs = KCAL_TO_KJ * case.record["tail"]
+    return {"tail": relative(tail, theirs), "tail, pairs as in LAMMPS": relative(as_lammps, theirs)}
 
 
 def gromacs_differences(name: str) -> dict[str, float]:
@@ -156,15 +191,21 @@ def gromacs_differences(name: str) -> dict[str, float]:
     return found | {"forces": force_difference(case.forces(), case.arrays["plain_forces"])}
 
 
+def print_table(differences: Callable[[str], dict[str, float]], names: Iterable[str]) -> None:
+    rows = {name: differences(name) for name in names}
+    header = next(iter(rows.values()))
+    print("\n| system | " + " | ".join(term.replace("_", " ") for term in header) + " |")
+    print("|---" * (len(header) + 1) + "|")
+    for name, found in rows.items():
+        print(f"| {name} | " + " | ".join(f"{value:.0e}" if value else "0" for value in found.values()) + " |")
+
+
 def main() -> None:
-    for program, differences in (("lammps", lammps_differences), ("gromacs", gromacs_differences)):
-        print(f"\n{references(program)['program']}, {references(program)['date']}\n")
-        for n, name in enumerate(references(program)["systems"]):
-            found = differences(name)
-            if n == 0:
-                print("| system | " + " | ".join(term.replace("_", " ") for term in found) + " |")
-                print("|---" * (len(found) + 1) + "|")
-            print(f"| {name} | " + " | ".join(f"{value:.0e}" for value in found.values()) + " |")
+    systems = references("lammps")["systems"]
+    print_table(lammps_differences, systems)
+    boxes = [name for name, record in systems.items() if record["box_length_angstrom"]]
+    print_table(lambda name: ewald_differences(name) | tail_differences(name), boxes)
+    print_table(gromacs_differences, references("gromacs")["systems"])
 
 
 if __name__ == "__main__":
