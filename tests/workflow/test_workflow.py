@@ -72,6 +72,22 @@ def test_every_result_names_its_origin(finished):
         assert read_json(path)["provenance"]["gpip"], path
 
 
+def test_every_system_has_a_data_set_and_a_page(finished):
+    from gpip.datasets.reader import Dataset
+
+    results = finished / "results"
+    sizes = {"water": 24, "lifsi": None, "ethanol": 9}
+    for name, n_atoms in sizes.items():
+        frame = Dataset(results / f"datasets/{name}.h5")[0]
+        assert n_atoms in (None, len(frame.species))
+        assert frame.pbc.all() == (name != "ethanol")
+        page = (results / f"report/systems/{name}.html").read_text()
+        assert page.count("data:image/") >= 2
+        assert f"systems/{name}.html" in (results / "report/index.html").read_text()
+    lithium = (Dataset(results / "datasets/lifsi.h5")[0].species == 3).sum()
+    assert lithium == 1
+
+
 def test_nothing_is_left_behind(finished):
     left = [
         p for p in (finished / "results").rglob("*") if ".partial" in p.name or p.name.endswith(("work", "resume.pt"))

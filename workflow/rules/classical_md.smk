@@ -1,7 +1,7 @@
 rule run_classical_md:
     input:
-        topology=lambda w: f"{built(w.system)}/topology.pdb",
-        system=lambda w: f"{built(w.system)}/system.xml",
+        topology=lambda w: start_of_sampling(w.system),
+        system=lambda w: force_field_of(w.system),
     output:
         trajectory="results/classical_md/{system}/{temperature}K/trajectory.h5",
         log_table="results/classical_md/{system}/{temperature}K/log.csv",
@@ -12,6 +12,8 @@ rule run_classical_md:
     conda:
         "../../envs/gpip.yaml"
     threads: 1
+    resources:
+        gpu=0,
     params:
         settings=lambda w: dump(project.systems[w.system].sampling),
         temperature_kelvin=lambda w: float(w.temperature),

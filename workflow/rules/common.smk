@@ -56,9 +56,21 @@ def seed_of(stage):
     return lambda wildcards: seed_for(project.seed, stage, *wildcards)
 
 
-def built(system):
-    """Folder of the topology and OpenMM system that the dynamics of a system starts from."""
-    return f"results/systems/{system}/npt" if project.systems[system].npt else f"results/systems/{system}"
+def force_field_of(system):
+    """The OpenMM system of the annealing, the sampling and the classical labels: in the mean box where there is one."""
+    return f"results/systems/{system}/{'npt/' if project.systems[system].npt else ''}system.xml"
+
+
+def start_of_annealing(system):
+    """The topology whose positions the first dynamics at constant volume starts from."""
+    return f"results/systems/{system}/{'npt' if project.systems[system].npt else 'minimised'}/topology.pdb"
+
+
+def start_of_sampling(system):
+    """The topology whose positions the sampling at each temperature starts from."""
+    if project.systems[system].annealing:
+        return f"results/systems/{system}/annealed/topology.pdb"
+    return start_of_annealing(system)
 
 
 RUN = "{experiment}/{backbone}/{arm}/n{n_train}/seed{seed}"
@@ -111,6 +123,37 @@ FINE_TUNING_FILES = ("model.ckpt", "history.csv", "errors.json", "predictions.h5
 METRICS_FILES = ("metrics.json", "rdf.csv", "msd.csv", "traces.csv")
 
 
+def system_files(system):
+    """Paths of what is known of one system; None for a step that was not done."""
+    settings, folder = project.systems[system], f"results/systems/{system}"
+    return {
+        "manifest": f"{folder}/manifest.json",
+        "minimisation": f"{folder}/minimised/minimisation.json",
+        "density": f"{folder}/npt/density.json" if settings.npt else None,
+        "density_table": f"{folder}/npt/density.csv" if settings.npt else None,
+        "annealing_table": f"{folder}/annealed/annealing.csv" if settings.annealing else None,
+        "summary": f"{folder}/measured/summary.json",
+        "rdf": f"{folder}/measured/rdf.csv",
+        "coordination": f"{folder}/measured/coordination.csv",
+        "gyration": f"{folder}/measured/gyration.csv",
+        "runs": [
+            {
+                "temperature_kelvin": float(temperature),
+                "trajectory": f"results/classical_md/{system}/{temperature}K/trajectory.h5",
+                "log": f"results/classical_md/{system}/{temperature}K/log.csv",
+            }
+            for _, temperature in plan.classical_runs(project, [system])
+        ],
+    }
+
+
+def system_page_inputs(wildcards):
+    """Every file that the page of a system is made from."""
+    files = system_files(wildcards.system)
+    runs = files.pop("runs")
+    return [*filter(None, files.values()), *(run[name] for run in runs for name in ("trajectory", "log"))]
+
+
 def report_files():
     """The runs that the report shows, stage by stage, with the paths of their files."""
     return {
@@ -143,6 +186,11 @@ def report_files():
             }
             for name in plan.used_labels(project)
         ],
+        "systems": [
+            {"name": system} | {key: system_files(system)[key] for key in ("manifest", "summary")}
+            for system in project.systems
+        ],
+        "datasets": [{"name": name, "file": f"results/datasets/{name}.h5"} for name in project.sets],
         "benchmarks": benchmark_files(),
     }
 
@@ -152,8 +200,11 @@ def benchmark_files():
     runs = plan.all_classical_runs(project)
     systems = sorted({system for system, _ in runs})
     files = [f"build_system/{system}" for system in systems]
+    files += [f"minimise_system/{system}" for system in systems]
     files += [f"equilibrate_density/{system}" for system in systems if project.systems[system].npt]
+    files += [f"anneal_system/{system}" for system in systems if project.systems[system].annealing]
     files += [f"run_classical_md/{system}/{temperature}K" for system, temperature in runs]
+    files += [f"measure_system/{system}" for system in systems]
     files += [f"make_dataset/{name}" for name in project.sets]
     for name in plan.used_labels(project):
         if project.labels[name].source == "deepmd":
@@ -178,5 +229,8 @@ def report_inputs(_):
         *(f"{run['folder']}/{name}" for run in files["pretraining"] for name in ("model.ckpt", "losses.csv")),
         *(run["log"] for run in files["classical"]),
         *(run[name] for run in files["labels"] for name in ("file", "rejected")),
+        *(run[name] for run in files["systems"] for name in ("manifest", "summary")),
+        *(f"results/report/systems/{run['name']}.html" for run in files["systems"]),
+        *(run["file"] for run in files["datasets"]),
         *files["benchmarks"],
     ]

@@ -3,7 +3,7 @@ rule make_dataset:
         trajectories=lambda w: [
             f"results/classical_md/{system}/{temperature}K/trajectory.h5" for system, temperature in runs_of_set(w)
         ],
-        systems=lambda w: [f"{built(system)}/system.xml" for system, temperature in runs_of_set(w)],
+        systems=lambda w: [force_field_of(system) for system, temperature in runs_of_set(w)],
     output:
         dataset="results/datasets/{set}.h5",
     log:

@@ -1,7 +1,7 @@
 rule equilibrate_density:
     input:
-        topology=rules.build_system.output.topology,
-        system=rules.build_system.output.system,
+        topology=rules.minimise_system.output.topology,
+        system="results/systems/{system}/system.xml",
     output:
         topology="results/systems/{system}/npt/topology.pdb",
         system="results/systems/{system}/npt/system.xml",
@@ -16,6 +16,8 @@ rule equilibrate_density:
     conda:
         "../../envs/gpip.yaml"
     threads: 1
+    resources:
+        gpu=0,
     params:
         settings=lambda w: dump(project.systems[w.system].npt),
         seed=seed_of("density"),

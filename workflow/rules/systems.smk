@@ -1,3 +1,8 @@
+from gpip.config.systems import OPENFF
+
+OPENFF_SYSTEMS = {name for name, system in project.systems.items() if OPENFF.match(system.box.force_field)}
+
+
 rule build_system:
     output:
         topology="results/systems/{system}/topology.pdb",
@@ -7,6 +12,8 @@ rule build_system:
         "results/logs/build_system/{system}.log",
     benchmark:
         "results/benchmarks/build_system/{system}.tsv"
+    wildcard_constraints:
+        system=names(set(project.systems) - OPENFF_SYSTEMS),
     conda:
         "../../envs/gpip.yaml"
     params:

@@ -102,6 +102,9 @@ class NPT(Sampling):
     """Dynamics whose volumes are averaged."""
     barostat_every_steps: Count = 25
     """Steps between two attempts to change the volume."""
+    unconverged: Literal["error", "warn"] = "error"
+    """What a density that drifts or rests on too few volumes does: stop the run, or go on with a warning that the
+    report repeats. What was run is kept: a longer production_ps goes on from it."""
 
 
 FORCE_FIELDS = ("tip3p", "opls-aa", "openff-2.2.1")

@@ -3,7 +3,8 @@
 import json
 import sys
 from collections.abc import Iterable
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from gpip.core.files import digest
 from gpip.core.versions import STAGE_VERSIONS
 
 PACKAGES = ("openmm", "torch", "numpy", "mdtraj", "h5py", "vesin", "tblite")
+OPENFF_PACKAGES = ("openff-toolkit", "openff-interchange", "openff-nagl", "openff-nagl-models")
+"""In an environment of their own, which in turn lacks some of the others."""
 
 
 def provenance(stage: str, settings: Any, seed: int | None = None, inputs: Iterable[str | Path] = ()) -> dict[str, Any]:
@@ -23,8 +26,17 @@ def provenance(stage: str, settings: Any, seed: int | None = None, inputs: Itera
         "stage_version": STAGE_VERSIONS[stage],
         "gpip": __version__,
         "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": _versions(),
         "settings": json.loads(json.dumps(settings, default=str)),
         "seed": seed,
         "inputs": {str(path): digest(path) for path in inputs},
     }
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages that are installed."""
+    found = {}
+    for name in PACKAGES + OPENFF_PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

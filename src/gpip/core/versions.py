@@ -5,9 +5,11 @@ one re-runs that stage and what follows from it, and nothing else.
 """
 
 STAGE_VERSIONS: dict[str, int] = {
-    "build": 1,
-    "density": 1,
-    "classical_md": 1,
+    "build": 2,
+    "minimisation": 1,
+    "density": 2,
+    "annealing": 1,
+    "classical_md": 2,
     "dataset": 1,
     "pretraining": 1,
     "labels": 1,
@@ -15,5 +17,6 @@ STAGE_VERSIONS: dict[str, int] = {
     "finetuning": 1,
     "ml_md": 1,
     "metrics": 1,
+    "system": 1,
     "report": 1,
 }

@@ -16,6 +16,8 @@ RUN_KEYS = {
     "pretraining": ("set", "backbone", "recipe", "folder"),
     "classical": ("system", "temperature_kelvin", "log"),
     "labels": ("name", "file", "rejected"),
+    "systems": ("name", "manifest", "summary"),
+    "datasets": ("name", "file"),
 }
 
 
@@ -33,6 +35,10 @@ class RunFiles:
     """`log` is the log.csv of one classical run."""
     labels: list[Run] = field(default_factory=list)
     """`file` in the data set layout, `rejected` the table of frames left out."""
+    systems: list[Run] = field(default_factory=list)
+    """`manifest` is the manifest.json of the packed box, `summary` what was measured of the system."""
+    datasets: list[Run] = field(default_factory=list)
+    """`file` in the data set layout."""
     benchmarks: list[str] = field(default_factory=list)
     """Snakemake's benchmark files, benchmarks/<rule>.tsv or benchmarks/<rule>/.../<job>.tsv."""
 

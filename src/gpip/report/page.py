@@ -1,27 +1,36 @@
 """The report: one page that needs no other file, with every table and figure beside it."""
 
-import base64
 import shutil
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from gpip.core.files import read_json, replacing, write_text
+from gpip.core.files import read_json, write_text
 from gpip.core.provenance import provenance
 from gpip.report import figures, md_figures
 from gpip.report.inputs import Run, RunFiles, group_by, read_csv
 from gpip.report.names import metric_name, metric_order
+from gpip.report.render import picture, render
 from gpip.report.rounding import mean_and_spread, plus_minus
 from gpip.report.style import styled
 from gpip.report.tables import ERROR_NAMES, all_tables, read_metrics, run_errors, transfer_cells, write_tables
-from gpip.report.wording import CAPTIONS, caveats, findings, incidents, metric_cell, what_was_run
+from gpip.report.wording import CAPTIONS, MANY_SYSTEMS, caveats, findings, incidents, metric_cell, what_was_run
 
-PIXELS_PER_INCH = 105
-"""Of figures on the page: letters are as large in a small figure as in a wide one."""
+SECTIONS = (
+    ("key", "Key numbers"),
+    ("caveats", "Caveats"),
+    ("systems", "Systems"),
+    ("datasets", "Data sets"),
+    ("pretraining", "Pre-training"),
+    ("labels", "Labels"),
+    ("fine-tuning", "Fine-tuning"),
+    ("ml-md", "ML-driven MD"),
+    ("cost", "Cost"),
+    ("provenance", "Provenance"),
+)
+ALWAYS_SHOWN = ("systems", "datasets", "cost", "provenance")
 
 
 def build_report(project: Any, inputs: dict[str, Any] | RunFiles, folder: str | Path) -> Path:
@@ -41,16 +50,13 @@ def build_report(project: Any, inputs: dict[str, Any] | RunFiles, folder: str | 
     write_tables(tables, folder)
     shutil.rmtree(folder / "figures", ignore_errors=True)
     gain = tables.get("gain")
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("page.html.jinja").render(
-        title="Pre-trained potentials: report",
-        today=date.today().isoformat(),
+    compared = bool(project.get("experiments") or files.fine_tuning)
+    page = render(
+        "page.html.jinja",
+        title="Pre-trained potentials: report" if compared else "Classical dynamics: report",
+        compared=compared,
+        sections=[one for one in SECTIONS if compared or one[0] in ALWAYS_SHOWN],
+        systems=tables["systems"].to_dict("records") if "systems" in tables else [],
         what_was_run=what_was_run(project, files),
         findings=[] if gain is None else findings(gain),
         gain=[] if gain is None else gain[gain["metric"].str.contains("force")].to_dict("records"),
@@ -138,13 +144,11 @@ def all_figures(files: RunFiles, folder: Path) -> dict[str, list[dict[str, Any]]
 
     def add(section: str, kind: str, subject: str, figure: Figure, **words: Any) -> None:
         name = f"{kind}_{subject}" if subject else kind
-        caption = CAPTIONS[kind].format(subject=subject, **words)
-        data = _saved(figure, folder / f"{name}.png")
-        width = round(figure.get_figwidth() * PIXELS_PER_INCH)
-        made[section].append({"name": name, "caption": caption, "data": data, "width": width})
+        made[section].append(picture(figure, folder, name, CAPTIONS[kind].format(subject=subject, **words)))
 
     with styled():
-        for (system,), runs in group_by(files.classical, "system").items():
+        classical = group_by(files.classical, "system")
+        for (system,), runs in classical.items() if len(classical) <= MANY_SYSTEMS else ():
             add("classical", "classical", system, md_figures.classical_traces(runs))
         if files.pretraining:
             add("pretraining", "pretraining_losses", "", figures.pretraining_losses(files.pretraining))
@@ -172,9 +176,3 @@ def stage_provenance(files: RunFiles) -> list[dict[str, Any]]:
         if record:
             lines.append({"folder": str(run["metrics"]), "record": record})
     return lines
-
-
-def _saved(figure: Figure, path: Path) -> str:
-    with replacing(path) as partial:
-        figure.savefig(partial, metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

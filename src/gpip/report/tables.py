@@ -9,8 +9,8 @@ import pandas as pd
 from gpip.core.errors import InputError
 from gpip.core.files import read_json, replacing
 from gpip.report.inputs import Run, RunFiles, group_by, read_csv
-from gpip.report.names import metric_order
-from gpip.report.rounding import mean_and_spread, no_number, rounded
+from gpip.report.names import contents_in_words, metric_order
+from gpip.report.rounding import mean_and_spread, no_number, plus_minus, rounded
 
 SCRATCH = "scratch"
 GAIN_METRICS = ("force_mae_mev_per_angstrom", "energy_mae_mev_per_atom")
@@ -32,6 +32,8 @@ def all_tables(files: RunFiles, project: dict[str, Any]) -> dict[str, pd.DataFra
         "ml_md": ml_md_table(files.ml_md),
         "pretraining": pretraining_table(files.pretraining),
         "labels": labels_table(files.labels),
+        "systems": systems_table(files.systems),
+        "datasets": datasets_table(files.datasets),
         "cost": cost_table(files.benchmarks),
     }
     return {name: table for name, table in tables.items() if len(table)}
@@ -272,3 +274,67 @@ def _key(run: Run) -> dict[str, Any]:
 
 def _number(value: Any) -> str:
     return no_number("not recorded") if value is None or pd.isna(value) else rounded(float(value))
+
+
+def systems_table(runs: list[Run]) -> pd.DataFrame:
+    """What each system is, and the density and frames that were reached."""
+    rows = []
+    for run in runs:
+        manifest, summary = read_json(run["manifest"]), read_json(run["summary"])
+        rows.append(
+            {
+                "system": run["name"],
+                "contents": contents_in_words(summary["contents"]),
+                "n_atoms": manifest["n_atoms"],
+                "force_field": manifest["force_field"],
+                "density": density_in_words(summary),
+                "density_note": density_note(summary),
+                "temperatures": temperatures_in_words(summary["temperatures_kelvin"]),
+                "n_frames": sum(one["n_frames"] for one in summary["sampling"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def density_in_words(summary: dict[str, Any]) -> str:
+    """The density of the box that was sampled, g/cm^3."""
+    if not summary["periodic"]:
+        return no_number("no box")
+    return plus_minus(summary["density_g_per_cm3"], summary["density_standard_error_g_per_cm3"])
+
+
+def density_note(summary: dict[str, Any]) -> str:
+    """Where the density comes from, and whether it may be trusted."""
+    if not summary["periodic"]:
+        return "one molecule"
+    return {None: "as given", True: "constant pressure", False: "constant pressure, not converged"}[
+        summary["density_converged"]
+    ]
+
+
+def temperatures_in_words(kelvin: list[float]) -> str:
+    """All of a few, else how many, the first and the last."""
+    if len(kelvin) <= 3:
+        return ", ".join(f"{one:g}" for one in kelvin)
+    return f"{len(kelvin)} from {kelvin[0]:g} to {kelvin[-1]:g}"
+
+
+def datasets_table(runs: list[Run]) -> pd.DataFrame:
+    """Frames and sizes of each data set."""
+    rows = []
+    for run in runs:
+        with h5py.File(run["file"]) as file:
+            groups = dict(file["systems"].items())
+            atoms = [len(group["species"]) for group in groups.values()]
+            labelled = all("forces" in group for group in groups.values())
+            names = list(groups)
+            rows.append(
+                {
+                    "data set": run["name"],
+                    "systems": ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else ""),
+                    "frames": sum(len(group["positions"]) for group in groups.values()),
+                    "atoms": f"{min(atoms)}" if min(atoms) == max(atoms) else f"{min(atoms)} to {max(atoms)}",
+                    "energies and forces": "of the force field" if labelled else "no: bonds are constrained",
+                }
+            )
+    return pd.DataFrame(rows)

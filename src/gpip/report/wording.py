@@ -6,11 +6,13 @@ import pandas as pd
 
 from gpip.report.inputs import RunFiles, name_of
 from gpip.report.rounding import plus_minus
-from gpip.report.tables import read_metrics
+from gpip.report.tables import read_metrics, systems_table
 
 FEW_SEEDS = 3
 FEW_TEST_FRAMES = 50
 SHORT_RUN_PS = 100.0
+MANY_SYSTEMS = 4
+"""With more, the first page names systems in a table alone, and shows no traces of them."""
 
 CAPTIONS = {
     "classical": (
@@ -50,17 +52,18 @@ CAPTIONS = {
 
 
 def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
-    """Two lines."""
+    """Two lines; one where there are no experiments."""
     systems = []
-    for name, system in project.get("systems", {}).items():
-        contents = " + ".join(f"{count} {species}" for species, count in system["species"].items())
-        temperatures = system["temperatures_kelvin"]
-        spread = f"{temperatures[0]:g} K"
-        if len(temperatures) > 1:
-            spread = f"{len(temperatures)} temperatures from {temperatures[0]:g} to {temperatures[-1]:g} K"
-        systems.append(f"{name} ({contents}, {system['force_field']}, {spread})")
+    for row in systems_table(files.systems).to_dict("records"):
+        temperatures = row["temperatures"].replace(" from", " temperatures from")
+        systems.append(f"{row['system']} ({row['contents']}, {row['force_field']}, {temperatures} K)")
     recipes = sorted({run["recipe"] for run in files.pretraining})
-    first = f"Classical dynamics of {'; '.join(systems)}" if systems else "No classical dynamics"
+    if len(systems) > MANY_SYSTEMS:
+        first = f"Classical dynamics of {len(systems)} systems, listed below"
+    else:
+        first = f"Classical dynamics of {'; '.join(systems)}" if systems else "No classical dynamics"
+    if not project.get("experiments") and not files.fine_tuning:
+        return [first + "."]
     first += f", pre-training by {', '.join(recipes)}." if recipes else ", no pre-training."
     experiments = []
     for name, experiment in project.get("experiments", {}).items():
@@ -71,7 +74,7 @@ def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
             f"{name}: {backbones} from {arms}, fine-tuned on {sizes} frames of {experiment['labels']}, "
             f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
         )
-    return [first, "; ".join(experiments) + "." if experiments else "No experiments."]
+    return [first, "; ".join(experiments) + "."]
 
 
 def findings(gain: pd.DataFrame) -> list[str]:

@@ -1,14 +1,14 @@
-"""Classical NVT dynamics of one system at one temperature."""
+"""Classical dynamics of one system at constant volume and temperature."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openmm
-from openmm.app import PDBFile
-from openmm.unit import kilojoule_per_mole, nanometer
+from openmm.app import PDBFile, Topology
+from openmm.unit import dalton, kilojoule_per_mole, nanometer
 
-from gpip.config.systems import Sampling
+from gpip.config.systems import Annealing, Sampling
 from gpip.core.errors import InputError
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
@@ -18,8 +18,8 @@ from gpip.simulation.platforms import choose_platform
 from gpip.simulation.runner import Dynamics, run_dynamics, stretches, unrecorded
 from gpip.simulation.trajectory import write_log, write_trajectory
 
-MINIMIZATION_KJ_PER_MOL_NM = 10.0
-MINIMIZATION_ITERATIONS = 2000
+CONSTRAINT_TOLERANCE = 1e-6
+"""Relative; positions from a PDB file are off by 0.001 Å."""
 
 
 def run_classical_md(
@@ -34,10 +34,11 @@ def run_classical_md(
     n_threads: int = 1,
     platform: str = "auto",
 ) -> None:
-    """Minimise, equilibrate and sample a built system at constant volume and temperature (Langevin middle).
+    """Equilibrate and sample a minimised system at constant volume and temperature (Langevin middle).
 
-    Writes `trajectory.h5` (mdtraj's HDF5; molecules whole, positions not wrapped) and `log.csv`. A run that
-    was killed goes on from its last complete chunk when it is called again with the same arguments.
+    Starts from the positions of the topology, with velocities at the temperature. Writes `trajectory.h5` (mdtraj's
+    HDF5; molecules whole, positions not wrapped; without a cell where the system has no box) and `log.csv`. A run
+    that was killed goes on from its last complete chunk when it is called again with the same arguments.
 
     Args:
         name: what the system is called in the configuration.
@@ -68,7 +69,10 @@ def run_classical_md(
 
 
 def degrees_of_freedom(system: openmm.System) -> int:
-    """Of the velocities: 3 per massive particle, less the constraints, less 3 when the drift is removed."""
+    """Of the velocities: 3 per massive particle, less the constraints, less 3 when the drift is removed.
+
+    A molecule without a box keeps its rotation: the thermostat turns it, and nothing takes that out.
+    """
     n_massive = sum(system.getParticleMass(i)._value > 0 for i in range(system.getNumParticles()))
     drift = any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces())
     return 3 * n_massive - system.getNumConstraints() - 3 * drift
@@ -85,13 +89,32 @@ def load_system(path: str | Path) -> openmm.System:
     return system
 
 
+def check_atoms(system: openmm.System, topology: Topology, where: str | Path) -> None:
+    """Raise InputError unless system and topology have the same number of atoms."""
+    if system.getNumParticles() != topology.getNumAtoms():
+        raise InputError(
+            f"{where}: {system.getNumParticles()} particles, but the topology beside it has "
+            f"{topology.getNumAtoms()} atoms; build the system again"
+        )
+
+
+def masses_amu(system: openmm.System) -> np.ndarray:
+    """[n_particles]."""
+    return np.array([system.getParticleMass(i).value_in_unit(dalton) for i in range(system.getNumParticles())])
+
+
 class ClassicalDynamics(Dynamics):
     """A built system under a Langevin thermostat (Zhang et al., J. Phys. Chem. A 123, 6056, 2019)."""
+
+    stage = "classical MD"
+    """What the run is called in an error."""
+    advice = "a longer equilibration_ps, or a lower density"
+    """What to try, besides a shorter timestep, when it explodes."""
 
     def __init__(
         self,
         name: str,
-        settings: Sampling,
+        settings: Sampling | Annealing,
         temperature_kelvin: float,
         seed: int,
         pdb: PDBFile,
@@ -102,15 +125,18 @@ class ClassicalDynamics(Dynamics):
         self.system = load_system(system_path)
         self.start_positions = pdb.positions
         self.n_degrees_of_freedom = degrees_of_freedom(self.system)
-        if self.system.getNumParticles() != pdb.topology.getNumAtoms():
+        check_atoms(self.system, pdb.topology, system_path)
+        if self.n_degrees_of_freedom < 1:
             raise InputError(
-                f"{system_path}: {self.system.getNumParticles()} particles, but the topology beside it has "
-                f"{pdb.topology.getNumAtoms()} atoms; build the system again"
+                f"systems.{name}: nothing in it can move: its {self.system.getNumParticles()} atoms have "
+                f"{self.system.getNumConstraints()} constraints, and the drift is removed; put more in it"
             )
 
     @property
-    def box_vectors_nm(self) -> np.ndarray:
-        """[3, 3], rows are the lattice vectors."""
+    def box_vectors_nm(self) -> np.ndarray | None:
+        """[3, 3], rows are the lattice vectors; None without a box."""
+        if not self.system.usesPeriodicBoundaryConditions():
+            return None
         return np.array([a.value_in_unit(nanometer) for a in self.system.getDefaultPeriodicBoxVectors()])
 
     def integrator(self, seed: int) -> openmm.Integrator:
@@ -122,10 +148,7 @@ class ClassicalDynamics(Dynamics):
 
     def start(self, context: openmm.Context) -> None:
         context.setPositions(self.start_positions)
-        try:
-            openmm.LocalEnergyMinimizer.minimize(context, MINIMIZATION_KJ_PER_MOL_NM, MINIMIZATION_ITERATIONS)
-        except openmm.OpenMMException as error:
-            raise self.explain(error, context) from error
+        context.applyConstraints(CONSTRAINT_TOLERANCE)
         context.setVelocitiesToTemperature(self.temperature_kelvin, seed_for(self.seed, "velocities"))
 
     def observe(self, context: openmm.Context) -> dict[str, np.ndarray]:
@@ -149,7 +172,7 @@ class ClassicalDynamics(Dynamics):
     def _exploded(self, context: openmm.Context, what: str) -> InputError:
         timestep = self.settings.timestep_fs
         return InputError(
-            f"classical MD of {self.name} at {self.temperature_kelvin:g} K exploded at step "
+            f"{self.stage} of {self.name} at {self.temperature_kelvin:g} K exploded at step "
             f"{context.getStepCount()} (seed {self.seed}): {what}. Try timestep_fs {timestep / 2:g} "
-            f"instead of {timestep:g}, a longer equilibration_ps, or a lower density"
+            f"instead of {timestep:g}, {self.advice}"
         )

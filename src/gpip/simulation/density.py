@@ -10,14 +10,15 @@ from openmm.app import PDBFile, Topology
 from openmm.unit import nanometer
 
 from gpip.config.systems import NPT
+from gpip.core.averages import Average, average, drift
 from gpip.core.errors import InputError
 from gpip.core.files import replacing, write_json, write_text
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3, NM_TO_ANGSTROM, PS_TO_FS
-from gpip.simulation.averages import Average, average, drift
 from gpip.simulation.chunks import WorkFolder
-from gpip.simulation.classical import ClassicalDynamics, load_system
+from gpip.simulation.classical import ClassicalDynamics, load_system, masses_amu
+from gpip.simulation.molecules import molecule_of_atoms, scale_molecules, wrap_molecules
 from gpip.simulation.platforms import choose_platform
 from gpip.simulation.runner import run_dynamics, stretches, unrecorded
 from gpip.systems.build import write_topology
@@ -46,26 +47,27 @@ def equilibrate_density(
 ) -> None:
     """Set the box of a built system to its mean volume at constant pressure and temperature.
 
-    Minimises, equilibrates and samples with a Monte Carlo barostat. Writes `topology.pdb` (the frame whose volume is
-    nearest to the mean, scaled to it with rigid molecules), `system.xml` (default box set, no barostat), a table of
-    the production (time_ps, volume_angstrom3, density_g_per_cm3, temperature_kelvin) and a JSON summary. A mean that
-    is not converged is told in the log and in the summary (`converged`, `reasons`). A killed run goes on from its
-    last complete chunk.
+    Equilibrates and samples a minimised system with a Monte Carlo barostat, from velocities at the temperature. Writes
+    `topology.pdb` (the frame whose volume is nearest to the mean, scaled to it with rigid molecules, their centres in
+    the box), `system.xml` (default box set, no barostat), a table of the production (time_ps, volume_angstrom3,
+    density_g_per_cm3, temperature_kelvin) and a JSON summary. A mean that is not converged is an error, or
+    told in the log and in the summary (`converged`, `reasons`), as `settings.unconverged` says. A killed run goes on
+    from its last complete chunk, and one that was too short from its end when production_ps is raised.
 
     Args:
         name: what the system is called in the configuration.
         seed: root seed; that of the run is derived from it and the name.
 
     Raises:
-        InputError: the system explodes, the box becomes narrower than twice the cutoff, or topology and system do
-            not belong together.
+        InputError: the mean is not converged, the system explodes, the box becomes narrower than twice the cutoff, or
+            topology and system do not belong together.
     """
     record = provenance("density", {"system": name, "npt": settings.model_dump()}, seed, [topology_path, system_path])
     run_seed = seed_for(seed, "density", name)
     pdb = PDBFile(str(topology_path))
     dynamics = ConstantPressure(name, settings, run_seed, pdb, Path(system_path))
     hardware = choose_platform(platform, n_threads)
-    folder = WorkFolder(out_summary, {**record, "platform": hardware.platform.getName()})
+    folder = WorkFolder(out_summary, _fingerprint(record, settings) | {"platform": hardware.platform.getName()})
     per_chunk = settings.frames_per_checkpoint
     plan = unrecorded(settings.n_equilibration_steps, settings.steps_per_frame, per_chunk)
     plan += stretches(settings.n_frames, settings.steps_per_frame, per_chunk)
@@ -77,33 +79,34 @@ def equilibrate_density(
     assert len(volumes) == settings.n_frames
     time_ps = np.arange(1, settings.n_frames + 1) * settings.steps_per_frame * settings.timestep_fs / PS_TO_FS
     mean = average(volumes)
+    summary = _summary(name, volumes, mean, dynamics.density_of(mean.mean))
+    if summary["reasons"] and settings.unconverged == "error":
+        raise InputError(
+            f"systems.{name}.npt: the density is not converged: {'; '.join(summary['reasons'])}. Or go on with what "
+            "there is, and a warning in the report: npt: {unconverged: warn}"
+        )
     nearest = int(np.argmin(np.abs(volumes - mean.mean)))
+    length = mean.mean ** (1 / 3)
+    atoms = (dynamics.masses, dynamics.molecules)
     positions = _positions(folder, nearest) * NM_TO_ANGSTROM
-    positions = scale_molecules(
-        positions, dynamics.masses, dynamics.molecules, (mean.mean / volumes[nearest]) ** (1 / 3)
-    )
-    _write_box(name, pdb.topology, system_path, positions, mean.mean ** (1 / 3), out_topology, out_system)
+    positions = scale_molecules(positions, *atoms, length / volumes[nearest] ** (1 / 3))
+    positions = wrap_molecules(positions, *atoms, length)
+    _write_box(name, pdb.topology, system_path, positions, length, out_topology, out_system)
     table = {"time_ps": time_ps, "volume_angstrom3": volumes, "density_g_per_cm3": dynamics.density_of(volumes)}
     with replacing(out_table) as partial:
         pd.DataFrame(table | {"temperature_kelvin": temperatures}).to_csv(partial, index=False, float_format="%.8g")
-    summary = _summary(name, volumes, mean, dynamics.density_of(mean.mean))
     summary["temperature_mean_kelvin"] = float(temperatures.mean())
     summary["frame_time_ps"] = float(time_ps[nearest])
     write_json(out_summary, summary | {"provenance": record})
     folder.remove()
 
 
-def scale_molecules(positions: np.ndarray, masses: np.ndarray, molecules: np.ndarray, factor: float) -> np.ndarray:
-    """Multiply the centres of mass by `factor`, and move each molecule with its own, unturned and undistorted.
-
-    Args:
-        positions: [n_atoms, 3], molecules whole.
-        masses: [n_atoms].
-        molecules: [n_atoms], index of the molecule of each atom, from 0 on.
-    """
-    weights = np.bincount(molecules, masses)
-    centres = np.stack([np.bincount(molecules, masses * axis) / weights for axis in positions.T], axis=1)
-    return positions + (factor - 1) * centres[molecules]
+def _fingerprint(record: dict[str, Any], settings: NPT) -> dict[str, Any]:
+    """What the chunks of a run depend on: not on how many follow, as long as they are whole."""
+    npt = settings.model_dump(exclude={"production_ps", "unconverged"})
+    rest = settings.n_frames % settings.frames_per_checkpoint
+    told = {**record["settings"], "npt": npt, "frames of the last chunk": rest and settings.n_frames}
+    return {**record, "settings": told}
 
 
 class ConstantPressure(ClassicalDynamics):
@@ -116,13 +119,17 @@ class ConstantPressure(ClassicalDynamics):
 
     def __init__(self, name: str, settings: NPT, seed: int, pdb: PDBFile, system_path: Path) -> None:
         super().__init__(name, settings, settings.temperature_kelvin, seed, pdb, system_path)
+        if not self.system.usesPeriodicBoundaryConditions():
+            raise InputError(
+                f"{system_path}: a system without a box has no density; build it with a box, or leave out npt"
+            )
         self.barostat = openmm.MonteCarloBarostat(
             settings.pressure_bar, settings.temperature_kelvin, settings.barostat_every_steps
         )
         self.system.addForce(self.barostat)
-        self.masses = np.array([self.system.getParticleMass(i)._value for i in range(self.system.getNumParticles())])
-        """[n_atoms], amu."""
-        self.molecules = np.array([i for i, residue in enumerate(pdb.topology.residues()) for _ in residue.atoms()])
+        self.masses = masses_amu(self.system)
+        """[n_atoms]."""
+        self.molecules = molecule_of_atoms(pdb.topology)
         """[n_atoms]."""
 
     def density_of(self, volume_angstrom3: Any) -> Any:

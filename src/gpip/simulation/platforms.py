@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import openmm
 
-from gpip.core.errors import unknown_name
+from gpip.core.errors import InputError, unknown_name
 
-FASTEST_FIRST = ("CUDA", "HIP", "OpenCL", "CPU", "Reference")
+GPU_FASTEST_FIRST = ("CUDA", "HIP", "OpenCL")
+FASTEST_FIRST = (*GPU_FASTEST_FIRST, "CPU", "Reference")
 
 
 class Hardware(NamedTuple):
@@ -20,15 +21,21 @@ def choose_platform(name: str = "auto", n_threads: int = 1) -> Hardware:
     """The platform of that name, or the fastest that works here; always with deterministic forces.
 
     Args:
+        name: of an OpenMM platform; `auto` for the fastest of all, `gpu` for the fastest on a GPU.
         n_threads: threads of the CPU platform. Runs repeat bit by bit with one thread only.
 
     Raises:
         InputError: no platform of that name works on this machine.
     """
-    for candidate in FASTEST_FIRST if name == "auto" else (name,):
+    for candidate in {"auto": FASTEST_FIRST, "gpu": GPU_FASTEST_FIRST}.get(name, (name,)):
         hardware = _prepared(candidate, n_threads)
         if hardware:
             return hardware
+    if name == "gpu":
+        raise InputError(
+            f"a GPU was asked for, but none of OpenMM's platforms {', '.join(GPU_FASTEST_FIRST)} works on this "
+            "machine: install the plugin of your card (pip install 'openmm[cuda12]'), or leave out gpu=1"
+        )
     working = ["auto", *(candidate for candidate in FASTEST_FIRST if _prepared(candidate, n_threads))]
     raise unknown_name("OpenMM platform on this machine", name, working)
 

@@ -33,6 +33,10 @@ class Dynamics(ABC):
     def start(self, context: openmm.Context) -> None:
         """Put a new context at the start of the run: positions and velocities."""
 
+    def advance(self, context: openmm.Context, integrator: openmm.Integrator, n_steps: int) -> None:
+        """The steps from one record to the next."""
+        integrator.step(n_steps)
+
     @abstractmethod
     def observe(self, context: openmm.Context) -> dict[str, np.ndarray]:
         """What is kept of the present frame. May raise, and may set velocities."""
@@ -113,7 +117,7 @@ def _run_from(
         records = []
         for _ in range(stretch.n_records):
             try:
-                integrator.step(stretch.steps_per_record)
+                dynamics.advance(context, integrator, stretch.steps_per_record)
             except openmm.OpenMMException as error:
                 raise dynamics.explain(error, context) from error
             records.append(dynamics.observe(context))

@@ -22,7 +22,7 @@ LOG_COLUMNS = ("potential_energy_ev", "kinetic_energy_ev", "temperature_kelvin")
 def write_trajectory(
     path: str | Path,
     topology: Topology,
-    box_vectors_nm: np.ndarray,
+    box_vectors_nm: np.ndarray | None,
     time_ps: np.ndarray,
     records: Mapping[str, np.ndarray],
     provenance: dict[str, Any],
@@ -30,23 +30,25 @@ def write_trajectory(
     """Write mdtraj's HDF5 format (nm, ps, kJ/mol), with the provenance as a root attribute.
 
     Args:
-        box_vectors_nm: [3, 3], the same in all frames.
+        box_vectors_nm: [3, 3], the same in all frames; None without a box, and then the file holds no cell.
         time_ps: [n_frames].
         records: `positions_nm` [n_frames, n_atoms, 3] and the columns of the log, [n_frames] each.
     """
-    *lengths, alpha, beta, gamma = box_vectors_to_lengths_and_angles(*box_vectors_nm)
-    n_frames = len(time_ps)
+    cell = {}
+    if box_vectors_nm is not None:
+        *lengths, alpha, beta, gamma = box_vectors_to_lengths_and_angles(*box_vectors_nm)
+        cell["cell_lengths"] = np.tile(np.float32(lengths), (len(time_ps), 1))
+        cell["cell_angles"] = np.tile(np.float32([alpha, beta, gamma]), (len(time_ps), 1))
     with replacing(path) as partial:
         with HDF5TrajectoryFile(str(partial), "w") as file:
             file.topology = mdtraj.Topology.from_openmm(topology)
             file.write(
                 coordinates=records["positions_nm"],
                 time=time_ps.astype(np.float32),
-                cell_lengths=np.tile(np.float32(lengths), (n_frames, 1)),
-                cell_angles=np.tile(np.float32([alpha, beta, gamma]), (n_frames, 1)),
                 potentialEnergy=np.float32(records["potential_energy_ev"] / KJ_PER_MOL_TO_EV),
                 kineticEnergy=np.float32(records["kinetic_energy_ev"] / KJ_PER_MOL_TO_EV),
                 temperature=np.float32(records["temperature_kelvin"]),
+                **cell,
             )
         with h5py.File(partial, "a") as file:
             file.attrs["provenance"] = json.dumps(provenance, sort_keys=True)

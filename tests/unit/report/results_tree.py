@@ -72,6 +72,8 @@ def write_results(root: Path) -> dict:
         "classical": [classical(root, kelvin) for kelvin in range(100, 1001, 100)],
         "labels": [labels(root)],
         "benchmarks": benchmarks(root),
+        "systems": [system(root)],
+        "datasets": [dataset(root)],
     }
     reference = Reference(
         SPECIES,
@@ -176,6 +178,36 @@ def classical(root: Path, kelvin: float) -> dict:
         }
     ).to_csv(folder / "log.csv", index=False)
     return {"system": "water", "temperature_kelvin": kelvin, "log": str(folder / "log.csv")}
+
+
+def system(root: Path) -> dict:
+    """Manifest and measurements of the box, as far as the first page shows them."""
+    folder = root / "systems" / "water"
+    folder.mkdir(parents=True)
+    kelvin = list(range(100, 1001, 100))
+    manifest = {"n_atoms": 192, "force_field": "tip3p"}
+    summary = {
+        "contents": [{"name": "water", "count": 64, "smiles": "O", "charge": 0}],
+        "periodic": True,
+        "density_g_per_cm3": 0.997,
+        "density_standard_error_g_per_cm3": None,
+        "density_converged": None,
+        "temperatures_kelvin": kelvin,
+        "sampling": [{"temperature_kelvin": one, "n_frames": 100} for one in kelvin],
+    }
+    for name, value in (("manifest", manifest), ("summary", summary)):
+        (folder / f"{name}.json").write_text(json.dumps(value))
+    return {"name": "water"} | {name: str(folder / f"{name}.json") for name in ("manifest", "summary")}
+
+
+def dataset(root: Path) -> dict:
+    path = root / "datasets" / "water.h5"
+    path.parent.mkdir(parents=True)
+    with h5py.File(path, "w") as file:
+        file["systems/water/species"] = SPECIES
+        for name in ("positions", "forces"):
+            file[f"systems/water/{name}"] = np.zeros((3, len(SPECIES), 3), np.float32)
+    return {"name": "water", "file": str(path)}
 
 
 def labels(root: Path) -> dict:

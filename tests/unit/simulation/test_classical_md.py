@@ -10,14 +10,14 @@ import openmm
 import pandas as pd
 import pytest
 from openmm.unit import angstrom
+from start_systems import minimised
 
-from gpip.config.systems import Box, Sampling
+from gpip.config.systems import Sampling
 from gpip.core.errors import InputError
 from gpip.core.units import BOLTZMANN_EV_PER_K
 from gpip.simulation.classical import ClassicalDynamics, degrees_of_freedom, load_system, run_classical_md
 from gpip.simulation.labels import classical_labels
-from gpip.simulation.platforms import choose_platform
-from gpip.systems.build import build_system
+from gpip.simulation.platforms import GPU_FASTEST_FIRST, _prepared, choose_platform
 
 SHORT = Sampling(
     equilibration_ps=0.03,
@@ -28,15 +28,7 @@ SHORT = Sampling(
 
 
 def build(folder: Path, rigid_water: bool = False) -> tuple[Path, Path]:
-    settings = Box(
-        species={"water": 20},
-        force_field="tip3p",
-        density_g_per_cm3=0.997,
-        cutoff_angstrom=4.0,
-        rigid_water=rigid_water,
-    )
-    build_system("water", settings, 1, folder / "topology.pdb", folder / "system.xml", folder / "manifest.json")
-    return folder / "topology.pdb", folder / "system.xml"
+    return minimised(folder, species={"water": 20}, force_field="tip3p", density=0.997, rigid_water=rigid_water)
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +182,15 @@ def test_damaged_or_foreign_system_is_an_error(tmp_path, box):
     (tmp_path / "system.xml").write_text(openmm.XmlSerializer.serialize(system))
     with pytest.raises(InputError, match=r"61 particles, but the topology beside it has\s+60 atoms"):
         run(tmp_path, (box[0], tmp_path / "system.xml"))
+
+
+def test_gpu_is_taken_where_one_works_and_its_lack_explained():
+    working = [name for name in GPU_FASTEST_FIRST if _prepared(name, 1)]
+    if working:
+        assert choose_platform("gpu").platform.getName() == choose_platform().platform.getName() == working[0]
+    else:
+        with pytest.raises(InputError, match=r"a GPU was asked for, .*CUDA, HIP, OpenCL.*leave out gpu=1"):
+            choose_platform("gpu")
 
 
 def test_unknown_platform_names_the_nearest():

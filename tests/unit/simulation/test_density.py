@@ -7,14 +7,17 @@ import pandas as pd
 import pytest
 from openmm.app import Element, PDBFile, Topology
 from openmm.unit import angstrom, nanometer
+from start_systems import minimised
 
-from gpip.config.systems import NPT, System
+from gpip.config.systems import NPT
+from gpip.core.averages import average, drift, statistical_inefficiency
 from gpip.core.errors import InputError
 from gpip.core.units import AVOGADRO_PER_MOL, BOLTZMANN_EV_PER_K, ELEMENTARY_CHARGE_C
-from gpip.simulation.averages import average, drift, statistical_inefficiency
-from gpip.simulation.classical import load_system
-from gpip.simulation.density import ConstantPressure, equilibrate_density, scale_molecules
-from gpip.systems.build import build_system, write_topology
+from gpip.simulation.classical import ClassicalDynamics, load_system
+from gpip.simulation.density import ConstantPressure, equilibrate_density
+from gpip.simulation.molecules import scale_molecules, wrap_molecules
+from gpip.simulation.platforms import choose_platform
+from gpip.systems.build import write_topology
 
 SHORT = NPT(
     equilibration_ps=0.05,
@@ -23,6 +26,7 @@ SHORT = NPT(
     frames_per_checkpoint=8,
     barostat_every_steps=5,
     start_density_g_per_cm3=0.9,
+    unconverged="warn",
 )
 OUTPUTS = ("topology.pdb", "system.xml", "density.csv", "density.json")
 WATER_AMU = 18.01528
@@ -48,6 +52,21 @@ def test_scaled_molecules_are_rigid_and_their_centres_scale():
         before, after = (np.average(x[inside], axis=0, weights=masses[inside]) for x in (positions, scaled))
         np.testing.assert_allclose(after, 1.1 * before, rtol=1e-13)
         np.testing.assert_allclose(scaled[inside] - after, positions[inside] - before, atol=1e-13)
+
+
+def test_wrapped_molecules_are_images_with_their_centres_in_the_box():
+    rng = np.random.default_rng(0)
+    positions, masses = rng.uniform(-40, 40, (7, 3)), np.array([16.0, 1, 1, 12, 1, 16, 4])
+    molecules = np.array([0, 0, 0, 1, 1, 1, 2])
+    wrapped = wrap_molecules(positions, masses, molecules, 9.0)
+    boxes = (positions - wrapped) / 9
+    np.testing.assert_allclose(boxes, np.round(boxes), atol=1e-12)
+    for i in range(3):
+        inside = molecules == i
+        assert np.ptp(np.round(boxes[inside]), axis=0).max() == 0
+        centre = np.average(wrapped[inside], axis=0, weights=masses[inside])
+        assert (centre >= 0).all()
+        assert (centre < 9).all()
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.9, 0.97])
@@ -79,22 +98,15 @@ def test_drift_of_a_line_is_exact_and_noise_seldom_drifts():
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("box")
-    settings = System(
-        species={"water": 20},
-        force_field="tip3p",
-        density_g_per_cm3="npt",
-        cutoff_angstrom=3.5,
-        temperatures_kelvin=[300],
+    return minimised(
+        tmp_path_factory.mktemp("box"), species={"water": 20}, force_field="tip3p", density="npt", cutoff_angstrom=3.5
     )
-    build_system("water", settings.box, 1, folder / "topology.pdb", folder / "system.xml", folder / "manifest.json")
-    return folder / "topology.pdb", folder / "system.xml"
 
 
-def run(folder: Path, box, settings=SHORT, platform="CPU"):
+def run(folder: Path, box, settings=SHORT, platform="CPU", name="water"):
     folder.mkdir(exist_ok=True)
     outputs = [folder / name for name in OUTPUTS]
-    equilibrate_density("water", settings, 1, *box, *outputs, platform=platform)
+    equilibrate_density(name, settings, 1, *box, *outputs, platform=platform)
     return pd.read_csv(outputs[2]), json.loads(outputs[3].read_text())
 
 
@@ -178,6 +190,47 @@ def test_box_narrower_than_twice_the_cutoff_is_explained(tmp_path, box):
         run(tmp_path, (box[0], tmp_path / "wide.xml"), squeezed)
 
 
+SALT = {"species": {"Na+": 1, "PF6-": 1, "DME": 8}, "force_field": "opls-aa", "density": "npt", "cutoff_angstrom": 5.0}
+
+
+def test_salt_packed_loosely_is_compressed_without_exploding(tmp_path):
+    settings = NPT(
+        start_density_g_per_cm3=0.6,
+        equilibration_ps=1.0,
+        production_ps=1.0,
+        sample_every_ps=0.1,
+        pressure_bar=1000,
+        unconverged="warn",
+    )
+    files = minimised(tmp_path, "salt", **SALT, npt=settings.model_dump())
+    table, summary = run(tmp_path / "run", files, settings, name="salt")
+    assert table.density_g_per_cm3.iloc[-1] > 0.65
+    assert table.temperature_kelvin.iloc[-5:].between(150, 450).all()
+    assert not summary["converged"]
+
+
+def test_constraints_hold_in_the_mean_box(tmp_path):
+    """The box is scaled with rigid molecules; PDB files round to 0.001 Å, and dynamics starts from them."""
+    files = minimised(tmp_path, "salt", **SALT, constraints="h-bonds")
+    settings = SHORT.model_copy(update={"timestep_fs": 2.0, "start_density_g_per_cm3": None})
+    run(tmp_path / "run", files, settings, name="salt")
+    system = load_system(tmp_path / "run/system.xml")
+    assert system.getNumConstraints() == 80
+    pdb = PDBFile(str(tmp_path / "run/topology.pdb"))
+    positions = pdb.getPositions(asNumpy=True).value_in_unit(nanometer)
+    for i in range(80):
+        first, second, length = system.getConstraintParameters(i)
+        assert np.linalg.norm(positions[first] - positions[second]) == pytest.approx(length._value, abs=2e-4)
+    dynamics = ClassicalDynamics("salt", settings, 300.0, 1, pdb, tmp_path / "run/system.xml")
+    assert dynamics.n_degrees_of_freedom == 3 * 136 - 80 - 3
+    context = openmm.Context(dynamics.system, dynamics.integrator(1), *choose_platform("CPU"))
+    dynamics.start(context)
+    exact = context.getState(positions=True).getPositions(asNumpy=True)._value
+    for i in range(80):
+        first, second, length = system.getConstraintParameters(i)
+        assert np.linalg.norm(exact[first] - exact[second]) == pytest.approx(length._value, rel=1e-5)
+
+
 def ideal_gas(folder: Path, n: int, volume_angstrom3: float) -> tuple[Path, Path]:
     topology, system = Topology(), openmm.System()
     chain, vectors = topology.addChain(), np.eye(3) * volume_angstrom3 ** (1 / 3) / 10 * nanometer
@@ -224,8 +277,21 @@ def test_volume_of_an_ideal_gas_is_exact(tmp_path):
 
 
 def test_a_box_that_still_shrinks_is_not_converged(tmp_path, capsys):
-    settings = GAS.model_copy(update={"equilibration_ps": 0.0, "production_ps": 2.0})
+    settings = GAS.model_copy(update={"equilibration_ps": 0.0, "production_ps": 2.0, "unconverged": "warn"})
     _, summary = run(tmp_path, ideal_gas(tmp_path, 50, 6 * 50 * PER_ATOM), settings)
     assert not summary["converged"]
     assert "drifts by -" in summary["reasons"][0]
     assert summary["reasons"][0] in capsys.readouterr().out
+
+
+def test_a_density_that_is_not_converged_is_an_error_and_more_production_goes_on_from_it(tmp_path, box, capsys):
+    strict = SHORT.model_copy(update={"unconverged": "error", "production_ps": 0.16})
+    with pytest.raises(InputError, match=r"systems\.water\.npt: the density is not converged: .*unconverged: warn"):
+        run(tmp_path / "grown", box, strict)
+    assert not (tmp_path / "grown/density.json").exists()
+    longer = SHORT.model_copy(update={"production_ps": 0.32})
+    capsys.readouterr()
+    grown, _ = run(tmp_path / "grown", box, longer)
+    assert "going on after" in capsys.readouterr().out
+    whole, _ = run(tmp_path / "whole", box, longer)
+    pd.testing.assert_frame_equal(grown, whole)
