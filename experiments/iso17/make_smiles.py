@@ -1,4 +1,4 @@
-"""Choose 100 isomers of C7H10O2 that OPLS-AA describes: writes `smiles.csv` and the two configurations.
+"""Choose 100 isomers of C7H10O2 that OPLS-AA describes: writes `smiles.csv` and `config.yaml`.
 
 Random graphs of seven carbon and two oxygen atoms with three rings or further bond orders; what is not stable, or
 lacks a parameter, is left out; the 100 are taken in turn from the families of functional groups, so that rare ones
@@ -13,6 +13,7 @@ import io
 import random
 from collections import defaultdict
 from pathlib import Path
+from textwrap import fill
 
 from rdkit import Chem, RDLogger
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula, CalcNumBridgeheadAtoms, CalcNumSpiroAtoms
@@ -156,43 +157,65 @@ def choose(by_family: dict[str, list[str]], rng: random.Random) -> list[tuple[st
 
 
 def config(isomers: list[str]) -> str:
-    """The experiment's configuration: every isomer at every temperature, 2,500 frames each."""
+    """The experiment's configuration: every isomer at every temperature, and ten of them in short."""
     names = isomer_names(isomers)
-    lines = [
-        "# Pre-training set of 100 isomers of C7H10O2, as in the GPIP paper; written by make_smiles.py.",
-        "# 100 isomers x 8 temperatures x 2,500 frames 1 ps apart = 2,000,000 frames.",
-        "systems:",
+    few = names[:: len(names) // 10]
+    members = fill(", ".join(names), 110, initial_indent=" " * 8, subsequent_indent=" " * 8)
+    # Lines break between items only.
+    left_out = ", ".join(f"{name}:~null" for name in names if name not in few)
+    left_out = fill(left_out, 110, initial_indent=" " * 8, subsequent_indent=" " * 8).replace("~", " ")
+    species = [
+        f"  {name}: {{species: {{{name}: {{smiles: '{smiles}', count: 1}}}}}}"
+        for name, smiles in zip(names, isomers, strict=True)
     ]
-    temperatures = "&temperatures [300, 400, 500, 600, 700, 800, 900, 1000]"
-    sampling = "&sampling {timestep_fs: 1.0, equilibration_ps: 5.0, production_ps: 2500.0, sample_every_ps: 1.0}"
-    for name, smiles in zip(names, isomers, strict=True):
-        lines += [
-            f"  {name}:",
-            f"    species: {{{name}: {{smiles: '{smiles}', count: 1}}}}",
-            "    force_field: opls-aa",
-            "    periodic: false",
-            f"    temperatures_kelvin: {temperatures}",
-            f"    sampling: {sampling}",
-        ]
-        temperatures, sampling = "*temperatures", "*sampling"
-    return "\n".join([*lines, "pretraining:", f"  sets: {{iso17: [{', '.join(names)}]}}", ""])
+    return (
+        HEAD
+        + "\n".join(species)
+        + TAIL.format(
+            members=members,
+            left_out=left_out,
+            few=fill(", ".join(few), 110, initial_indent=" " * 12, subsequent_indent=" " * 12),
+        )
+    )
 
 
-def minutes(isomers: list[str]) -> str:
-    """What the small run changes: ten isomers, two temperatures, 50 frames each."""
-    names = isomer_names(isomers)[:: len(isomers) // 10]
-    lines = [
-        "# A run of minutes, beside config.yaml: see README.md; written by make_smiles.py.",
-        "# 10 isomers x 2 temperatures x 50 frames 0.1 ps apart = 1,000 frames.",
-        "systems:",
-    ]
-    for name in names:
-        lines += [
-            f"  {name}:",
-            "    temperatures_kelvin: [300, 1000]",
-            "    sampling: {timestep_fs: 1.0, equilibration_ps: 1.0, production_ps: 5.0, sample_every_ps: 0.1}",
-        ]
-    return "\n".join([*lines, "pretraining:", f"  sets: {{iso17: [{', '.join(names)}]}}", ""])
+HEAD = """# yaml-language-server: $schema=../../workflow/schemas/config.schema.json
+# Pre-training set of 100 isomers of C7H10O2, as in the GPIP paper; written by make_smiles.py.
+# 100 isomers x 8 temperatures x 2,500 frames 1 ps apart = 2,000,000 frames.
+system_defaults:
+  force_field: opls-aa
+  periodic: false
+  temperatures_kelvin: [300, 400, 500, 600, 700, 800, 900, 1000]
+  sampling: {timestep_fs: 1.0, equilibration_ps: 5.0, production_ps: 2500.0, sample_every_ps: 1.0}
+
+systems:
+"""
+TAIL = """
+
+pretraining:
+  sets:
+    iso17:
+      [
+{members},
+      ]
+
+scales:
+  # 10 isomers x 2 temperatures x 50 frames 0.1 ps apart = 1,000 frames.
+  minutes:
+    system_defaults:
+      temperatures_kelvin: [300, 1000]
+      sampling: {{equilibration_ps: 1.0, production_ps: 5.0, sample_every_ps: 0.1}}
+    systems:
+      {{
+{left_out},
+      }}
+    pretraining:
+      sets:
+        iso17:
+          [
+{few},
+          ]
+"""
 
 
 def isomer_names(isomers: list[str]) -> list[str]:
@@ -214,7 +237,6 @@ def main() -> None:
     write_text(FOLDER / "smiles.csv", table.getvalue())
     isomers = [smiles for smiles, _ in chosen]
     write_text(FOLDER / "config.yaml", config(isomers))
-    write_text(FOLDER / "config-minutes.yaml", minutes(isomers))
 
 
 if __name__ == "__main__":
