@@ -14,7 +14,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from gpip.core.units import NM_TO_ANGSTROM
 from gpip.forcefields.opls.assign import type_molecule
-from gpip.forcefields.opls.openmm_system import energies_by_term, opls_system
+from gpip.forcefields.opls.openmm_system import FORCE_GROUPS, energies_by_term, opls_system
 
 HERE = Path(__file__).parent
 KCAL_TO_KJ = 4.184
@@ -34,23 +34,23 @@ class Case:
         scale = self.record.get("ion_charge_scale", 1.0)
         self.system = opls_system(typed, self.length_angstrom, self.cutoff_angstrom, ion_charge_scale=scale)
 
-    def force(self, kind: type, name: str = "") -> openmm.Force:
-        return next(f for f in self.system.getForces() if isinstance(f, kind) and name in f.getName())
-
     @property
     def nonbonded(self) -> openmm.NonbondedForce:
-        return self.force(openmm.NonbondedForce)
+        """The force with charges and 1-4 pairs."""
+        return self.system.getForces()[FORCE_GROUPS.index("coulomb_14_and_repulsion")]
 
-    @property
-    def lennard_jones(self) -> openmm.CustomNonbondedForce:
-        return self.force(openmm.CustomNonbondedForce)
+    def without_tail(self) -> None:
+        """No long-range correction of the Lennard-Jones energy."""
+        for force in self.system.getForces():
+            if isinstance(force, openmm.NonbondedForce):
+                force.setUseDispersionCorrection(False)
 
     def cut_off_plainly(self) -> float:
         """Coulomb forces cut off and no tail correction; returns what to add to the Coulomb energy, kJ/mol.
 
         OpenMM's reaction field with a dielectric constant of 1 is 1/r - 1/r_c: forces as of a plain cut-off.
         """
-        self.lennard_jones.setUseLongRangeCorrection(False)
+        self.without_tail()
         if self.length_angstrom is None:
             return 0.0
         self.nonbonded.setNonbondedMethod(openmm.NonbondedForce.CutoffPeriodic)
@@ -139,7 +139,7 @@ def ewald_differences(name: str) -> dict[str, float]:
     theirs = KCAL_TO_KJ * (case.record["ewald"]["ecoul"] + case.record["ewald"]["elong"])
     their_forces = case.arrays["ewald_forces"] * KCAL_TO_KJ * NM_TO_ANGSTROM
     as_built = force_difference(case.forces("CPU"), their_forces)
-    case.lennard_jones.setUseLongRangeCorrection(False)
+    case.without_tail()
     case.nonbonded.setNonbondedMethod(openmm.NonbondedForce.Ewald)
     case.nonbonded.setEwaldErrorTolerance(1e-7)
     return {
@@ -154,7 +154,7 @@ def tail_differences(name: str) -> dict[str, float]:
     LAMMPS over all n^2; as computed, and with the pairs counted as LAMMPS does."""
     case = Case("lammps", name)
     with_tail = case.energies()["lennard_jones"]
-    case.lennard_jones.setUseLongRangeCorrection(False)
+    case.without_tail()
     tail = with_tail - case.energies()["lennard_jones"]
     typed = [(type_molecule(one["name"], one["smiles"]), one["count"]) for one in case.record["species"]]
     atoms = [atom for molecule, count in typed for _ in range(count) for atom in molecule.atoms]
