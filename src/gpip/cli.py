@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
+from gpip.config.composition import in_words
 from gpip.config.labels import DeePMDLabels
 from gpip.config.project import Project, json_schema, load_project
 from gpip.core.errors import InputError
@@ -47,19 +48,11 @@ def summarise(project: Project) -> Iterator[str]:
     check_force_fields(project)
     yield f"seed {project.seed}"
     for name, system in project.systems.items():
-        made = system.composition()
-        molecules = ", ".join(f"{n} {species}" for species, n in made["molecules"].items())
         npt, length = system.npt, system.box.length_angstrom
         box = f"box {length:.2f} Å, cutoff {system.box.cutoff_angstrom:g} Å" if length else "no box"
-        solution = [
-            f"{value:.3g} {unit} {ion}"
-            for key, unit in (("mol_per_litre", "mol/L"), ("mol_per_kg_solvent", "mol/kg"))
-            for ion, value in made.get(key, {}).items()
-            if ion in made.get("mol_per_kg_solvent", {})
-        ]
         change = f", then mean of NPT at {npt.temperature_kelvin:g} K and {npt.pressure_bar:g} bar" if npt else ""
         yield (
-            f"system {name}: {molecules}; {made['n_atoms']} atoms; {', '.join([*solution, box])}{change}; "
+            f"system {name}: {in_words(system.composition())}; {box}{change}; "
             f"{len(system.temperatures_kelvin)} temperatures × {system.sampling.n_frames} frames"
         )
     for name, members in project.sets.items():

@@ -4,6 +4,8 @@ OPENFF_SYSTEMS = {name for name, system in project.systems.items() if OPENFF.mat
 
 
 rule build_system:
+    input:
+        lambda w: project.systems[w.system].box.extra_terms or [],
     output:
         topology="results/systems/{system}/topology.pdb",
         system="results/systems/{system}/system.xml",

@@ -244,6 +244,19 @@ def composition(species: Mapping[Species, int], density_g_per_cm3: float | None)
     return found
 
 
+def in_words(made: Mapping[str, Any]) -> str:
+    """A composition, as `composition` gives it, in one line."""
+    molecules = ", ".join(f"{n} {name}" for name, n in made["molecules"].items())
+    solutes = made.get("mol_per_kg_solvent", {})
+    amounts = [
+        f"{made[key][name]:.3g} {unit} {name}"
+        for key, unit in (("mol_per_litre", "mol/L"), ("mol_per_kg_solvent", "mol/kg"))
+        if key in made
+        for name in solutes
+    ]
+    return "; ".join([molecules, f"{made['n_atoms']} atoms", *([", ".join(amounts)] if amounts else [])])
+
+
 def estimated_density(species: Mapping[Species, int]) -> float:
     """g/cm^3 of a mixture whose species keep their volumes as pure liquids: a first guess for packing."""
     mass = sum(one.molar_mass_g_per_mol * n for one, n in species.items())

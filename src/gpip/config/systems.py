@@ -114,6 +114,8 @@ LARGEST_CUTOFF_ANGSTROM = 12.0
 CUTOFF_OF_LENGTH = 0.45
 """Default of small boxes: half the box, less what its volume fluctuates at constant pressure."""
 START_OF_DENSITY = 0.9
+DENSEST = 2.0
+"""No liquid is compressed to twice its density; estimates are good to 10 %."""
 
 
 class Box(Strict):
@@ -162,6 +164,11 @@ class Box(Strict):
         if charge and self.periodic:
             parts = ", ".join(f"{n} {one.name} ({one.charge:+d} e)" for one, n in amounts.items() if one.charge)
             raise ValueError(f"the box carries a charge of {charge:+d} e ({parts}); change the counts of the ions")
+        if self.periodic and self.density_g_per_cm3 > DENSEST * (expected := estimated_density(amounts)):
+            raise ValueError(
+                f"a density of {self.density_g_per_cm3:g} g/cm3 is more than {DENSEST:g} times the "
+                f"{expected:.2f} g/cm3 that the species have as liquids: atoms would overlap; give it in g/cm3, or use npt"
+            )
         if self.periodic and self.cutoff_angstrom > self.length_angstrom / 2:
             raise ValueError(
                 f"cutoff_angstrom {self.cutoff_angstrom:g} is above half the box "

@@ -9,7 +9,7 @@ import openmm
 from openmm.app import Element, PDBFile, Topology
 
 from gpip import __version__
-from gpip.config.composition import composition
+from gpip.config.composition import composition, in_words
 from gpip.config.systems import Box
 from gpip.core.files import write_json, write_text
 from gpip.core.provenance import provenance
@@ -89,9 +89,11 @@ def write_packed(
 ) -> None:
     """Pack the molecules and write `topology.pdb` and `manifest.json`: see `build_system`."""
     length = settings.length_angstrom
+    made = composition(settings.amounts, settings.density_g_per_cm3)
+    print(f"{name}: {in_words(made)}", flush=True)
     manifest: dict[str, Any] = {
         "system": name,
-        **composition(settings.amounts, settings.density_g_per_cm3),
+        **made,
         "force_field": settings.force_field,
         "ion_charge_scale": settings.ion_charge_scale,
         "cutoff_angstrom": settings.cutoff_angstrom,

@@ -133,6 +133,10 @@ WRONG = {
     ),
     "ion as solvent": ({"solvent": {"Na+": 1}, "n_atoms": 900}, r"ions belong into salt or species"),
     "TIP3P for another molecule": ({"species": {"DME": 9}, "force_field": "tip3p"}, r"no parameters for species DME"),
+    "impossible density": (
+        {"species": {"DME": 9}, "density": 9.0},
+        r"9 g/cm3 is more than 2 times the 0\.86 g/cm3 that the species have as liquids",
+    ),
     "no density": ({"species": {"DME": 9}, "density": None}, r"density is needed"),
     "two densities": ({"species": {"DME": 9}, "density_g_per_cm3": 1.0}, r"are the same setting"),
     "several molecules without a box": (
