@@ -51,7 +51,7 @@ def bessel_zeros(n_orders: int, n_zeros: int) -> Tensor:
 
 
 class SphericalBesselBasis(nn.Module):
-    """sqrt(2) / |j_(l+1)(z_ln)| * j_l(z_ln r / r_c), where z_ln are the zeros of j_l (Gasteiger, Groß, Günnemann, ICLR 2020)."""
+    """sqrt(2) / |j_(l+1)(z_ln)| * j_l(z_ln r / r_c), where z_ln are the zeros of j_l (Gasteiger et al., ICLR 2020)."""
 
     def __init__(self, n_orders: int, n_radial: int, cutoff_angstrom: float) -> None:
         super().__init__()
