@@ -217,7 +217,8 @@ class GemNetT(Backbone):
     """Directional messages along edges, with the angles between pairs of edges at their common atom.
 
     Features are the sum over the output blocks of what the paper maps to an energy by a last linear map, so that an
-    atom without neighbours has zero features. Its forces are the slope of the energy (GemNet-T, not dT).
+    atom without neighbours has zero features. One radial basis serves distances and triplets, where the authors' code
+    has two alike. Forces are the slope of the energy (GemNet-T, not dT).
 
     The published scaling factors, fitted to one data set and one initialisation, are three settings here, shared by
     all blocks: `scale_radial` after the product with the radial basis, `scale_triplets` after the sum over

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from gpip.graphs.graph import Graph
 from gpip.models.interface import Backbone, Features, SpeciesEmbedding
@@ -46,10 +47,6 @@ class Linear(nn.Linear):
         glorot_orthogonal_(self.weight)
         if self.bias is not None:
             nn.init.zeros_(self.bias)
-
-
-def silu(x: Tensor) -> Tensor:
-    return nn.functional.silu(x)
 
 
 class Residual(nn.Module):
@@ -176,8 +173,9 @@ class SphereNet(Backbone):
     The torsion of k about the axis j -> i needs another neighbour q of j for its zero. The authors' code (DIG 1.1)
     takes the next one that is met when turning from k anticlockwise about the axis. That does not depend on the order
     of atoms, but energies jump when a neighbour enters or leaves the cutoff of j or when two exchange their turn;
-    forces are undefined where i, j and k are in line; and mirror images differ in energy. `torsion="dig"` does the
-    same, for comparison only.
+    forces are undefined where i, j and k are in line; and mirror images differ in energy. (There, k itself is one of
+    the candidates, at a full turn or, where rounding leaves 1e-17, at none: about every other torsion is lost so.)
+    `torsion="dig"` does what is meant, for comparison only.
 
     `torsion="smooth"`, the default, measures k against every q != i. With the harmonics
     Y_lm = N_lm P_lm(cos theta) cos(m phi_kq), the factor sin^m(theta) cos(m phi_kq) becomes

@@ -12,7 +12,7 @@ class Stars:
     A triplet is an ordered pair of different edges with the same centre. Edges are told apart by their own index,
     not by their atoms, so an atom and its periodic images, or several images of one neighbour, are different ends.
     Sums over triplets are products of matrices [n_atoms, n_slots, n_slots]: nothing else has the size of triplets,
-    and no list of them is made.
+    and no list of them is made. Rows as long as the longest cost most where few atoms have many neighbours.
     """
 
     def __init__(self, graph: Graph) -> None:

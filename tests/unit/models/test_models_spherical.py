@@ -91,7 +91,7 @@ def test_real_harmonics_equal_scipy():
 
 @pytest.mark.parametrize("exponent", [5, 6])
 def test_envelope_ends_with_two_derivatives(exponent):
-    def third_order(x):
+    def curvature(x):
         return torch.func.vmap(torch.func.grad(torch.func.grad(lambda x: polynomial_envelope(x, exponent))))(x)
 
     x = torch.tensor([0.0, 0.5, 1 - 1e-9, 1.0, 1.5], dtype=DOUBLE)
@@ -99,7 +99,7 @@ def test_envelope_ends_with_two_derivatives(exponent):
     assert values[0] == 1
     assert 0 < values[1] < 1
     torch.testing.assert_close(values[2:], torch.zeros(3, dtype=DOUBLE), rtol=0, atol=1e-12)
-    torch.testing.assert_close(third_order(x)[2:], torch.zeros(3, dtype=DOUBLE), rtol=0, atol=1e-5)
+    torch.testing.assert_close(curvature(x)[2:], torch.zeros(3, dtype=DOUBLE), rtol=0, atol=1e-5)
 
 
 def test_frames_are_right_handed():
