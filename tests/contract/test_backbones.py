@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from gpip.config.backbones import MODELS, PaiNNSettings, SchNetSettings
+from gpip.config.backbones import MODELS, GemNetSettings, PaiNNSettings, SchNetSettings, SphereNetSettings
 from gpip.core.errors import InputError
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
@@ -14,9 +14,13 @@ from gpip.models.registry import BACKBONES
 
 CUTOFF = 4.0
 SIZE = {"n_layers": 2, "n_features": 8, "n_radial": 8, "cutoff_angstrom": CUTOFF}
+SMALL_GEMNET = {f"n_{part}_features": 6 for part in ("edge", "triplet", "bilinear", "rbf", "cbf")}
+SMALL_SPHERENET = {f"n_{part}_features": 6 for part in ("triplet", "basis", "output")}
 SETTINGS = {
     "schnet": SchNetSettings(model="schnet", **SIZE),
     "painn": PaiNNSettings(model="painn", **SIZE),
+    "gemnet": GemNetSettings(model="gemnet", **SIZE, n_spherical=4, **SMALL_GEMNET),
+    "spherenet": SphereNetSettings(model="spherenet", **SIZE, **SMALL_SPHERENET),
 }
 SKEWED = np.array([[6.0, 0, 0], [2.5, 5.0, 0], [-1.0, 1.5, 5.5]])
 SMALL = np.diag([3.0, 3.4, 3.8])

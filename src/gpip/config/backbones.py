@@ -7,6 +7,14 @@ from pydantic import Field, model_validator
 from gpip.config.base import Count, Positive, Strict
 from gpip.core.errors import unknown_name
 
+GEMNET_WATER_SCALES = {
+    "radial_basis": "gaussian",
+    "scale_radial": 5.1,
+    "scale_triplets": 1.65,
+    "scale_atoms": 0.4,
+}
+"""MDsim's GemNet-T for water (Fu et al., TMLR 2023): its published scaling factors, each the mean over blocks."""
+
 
 class BackboneSettings(Strict):
     """What every backbone has."""
@@ -53,5 +61,114 @@ class PaiNNSettings(BackboneSettings):
     model: Literal["painn"]
 
 
-Backbone = Annotated[SchNetSettings | PaiNNSettings, Field(discriminator="model")]
-MODELS = {"schnet": SchNetSettings, "painn": PaiNNSettings}
+class GemNetSettings(BackboneSettings):
+    """GemNet-T (Gasteiger, Becker, Günnemann, NeurIPS 2021)."""
+
+    presets: ClassVar = {
+        name: {
+            "n_layers": 4,
+            "n_features": 128,
+            "n_edge_features": 128,
+            "n_triplet_features": 64,
+            "n_bilinear_features": 64,
+            "n_rbf_features": 16,
+            "n_cbf_features": 16,
+            "n_radial": 6,
+            "n_spherical": 7,
+            "cutoff_angstrom": 5.0,
+            **scaled,
+        }
+        for name, scaled in {
+            "gemnet-paper": {},
+            "mdsim-water": GEMNET_WATER_SCALES,
+            "gpip-water": GEMNET_WATER_SCALES,
+        }.items()
+    }
+
+    model: Literal["gemnet"]
+    n_layers: Count = 4
+    n_features: Count = 128
+    """Of an atom."""
+    n_radial: Count = 6
+    n_spherical: Count = 7
+    """Legendre polynomials of the angle."""
+    n_edge_features: Count = 128
+    n_triplet_features: Count = 64
+    """Of an edge within the sum over triplets."""
+    n_bilinear_features: Count = 64
+    """Of an edge after the sum over triplets."""
+    n_rbf_features: Count = 16
+    """Of the distance, before each block makes its own of them."""
+    n_cbf_features: Count = 16
+    """Of distance and angle together, before each block makes its own of them."""
+    n_before_skip: int = Field(default=1, ge=0)
+    """Residual layers of an edge before its skip connection."""
+    n_after_skip: int = Field(default=1, ge=0)
+    """Residual layers of an edge after its skip connection."""
+    n_concat: int = Field(default=1, ge=0)
+    """Residual layers of an edge after it has met its atoms."""
+    n_atom_layers: int = Field(default=2, ge=0)
+    """Residual layers of an atom in each block, and of each output."""
+    radial_basis: Literal["bessel", "gaussian"] = "bessel"
+    """The paper's, or that of MDsim."""
+    envelope_exponent: int = Field(default=5, ge=2)
+    """Larger means a later, steeper end before the cutoff."""
+    scale_radial: Positive = 1.0
+    """Factor on an edge's message after its product with the radial basis. These three replace the scaling factors
+    that the authors fit to one data set and one start, block by block."""
+    scale_triplets: Positive = 1.0
+    """Factor on the sum over triplets."""
+    scale_atoms: Positive = 1.0
+    """Factor on the sum over the edges of an atom."""
+
+
+class SphereNetSettings(BackboneSettings):
+    """SphereNet (Liu, Wang, Liu, Lin, Zhang, Oztekin, Ji, ICLR 2022)."""
+
+    presets: ClassVar = {
+        "gpip-md17": {
+            "n_layers": 4,
+            "n_features": 128,
+            "n_triplet_features": 64,
+            "n_basis_features": 8,
+            "n_output_features": 256,
+            "n_radial": 6,
+            "n_spherical": 3,
+            "envelope_exponent": 5,
+            "cutoff_angstrom": 5.0,
+        },
+    }
+
+    model: Literal["spherenet"]
+    n_layers: Count = 4
+    n_features: Count = 128
+    """Of an edge."""
+    n_radial: Count = 6
+    n_spherical: Count = 3
+    """Degrees of the harmonics of angle and torsion."""
+    n_triplet_features: Count = 64
+    """Of an edge within the sum over triplets."""
+    n_basis_features: Count = 8
+    """To which each basis is brought down before it meets the features."""
+    n_output_features: Count = 256
+    """Of an atom, which the heads see."""
+    n_before_skip: int = Field(default=1, ge=0)
+    """Residual layers of an edge before its skip connection."""
+    n_after_skip: int = Field(default=2, ge=0)
+    """Residual layers of an edge after its skip connection."""
+    n_output_layers: int = Field(default=3, ge=0)
+    """Layers with activation of each output."""
+    envelope_exponent: int = Field(default=5, ge=1)
+    """Larger means a later, steeper end before the cutoff."""
+    torsion: Literal["smooth", "dig"] = "smooth"
+    """`smooth`: about each edge, against all its neighbours, weighted. `dig`: against the next neighbour in turn, as in
+    the authors' code; energies then jump as atoms move and differ between mirror images."""
+
+
+Backbone = Annotated[SchNetSettings | PaiNNSettings | GemNetSettings | SphereNetSettings, Field(discriminator="model")]
+MODELS = {
+    "schnet": SchNetSettings,
+    "painn": PaiNNSettings,
+    "gemnet": GemNetSettings,
+    "spherenet": SphereNetSettings,
+}

@@ -12,6 +12,8 @@ from gpip.models.potential import Potential
 BACKBONES = {
     "schnet": "gpip.models.schnet:SchNet",
     "painn": "gpip.models.painn:PaiNN",
+    "gemnet": "gpip.models.gemnet:GemNetT",
+    "spherenet": "gpip.models.spherenet:SphereNet",
 }
 """A new backbone is one module, its settings in `gpip.config.backbones`, and one line here."""
 
