@@ -167,7 +167,7 @@ class Box(Strict):
         if self.periodic and self.density_g_per_cm3 > DENSEST * (expected := estimated_density(amounts)):
             raise ValueError(
                 f"a density of {self.density_g_per_cm3:g} g/cm3 is more than {DENSEST:g} times the "
-                f"{expected:.2f} g/cm3 that the species have as liquids: atoms would overlap; give it in g/cm3, or use npt"
+                f"{expected:.2f} g/cm3 that the species have as liquids: atoms would overlap; use npt, or a lower one"
             )
         if self.periodic and self.cutoff_angstrom > self.length_angstrom / 2:
             raise ValueError(

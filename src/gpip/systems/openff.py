@@ -6,6 +6,7 @@ import openmm
 
 from gpip.config.systems import Box
 from gpip.core.files import read_json, write_json, write_text
+from gpip.forcefields.masses import repartition_hydrogen_mass
 from gpip.forcefields.openff import openff_system
 from gpip.systems.build import box_topology, write_packed
 from gpip.systems.molecules import molecule_of, residue_names
@@ -32,6 +33,8 @@ def build_openff_system(
     names = residue_names(settings.amounts)
     molecules = [(one.name, molecule_of(one, names[one.name]), count) for one, count in settings.amounts.items()]
     topology = box_topology(molecules, settings.length_angstrom)
+    if settings.hydrogen_mass_amu:
+        repartition_hydrogen_mass(made.system, topology, settings.hydrogen_mass_amu)
     write_packed(name, settings, seed, molecules, topology, topology_path, manifest_path)
     details = {
         "force_field_files": made.force_field_files,
