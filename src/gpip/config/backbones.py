@@ -18,8 +18,6 @@ class BackboneSettings(Strict):
     cutoff_angstrom: Positive = 5.0
     n_layers: Count = 3
     n_features: Count = 64
-    n_radial: Count = 20
-    """Radial basis functions of the interatomic distance."""
 
     @model_validator(mode="before")
     @classmethod
@@ -31,7 +29,14 @@ class BackboneSettings(Strict):
         return cls.presets[given["preset"]] | given
 
 
-class SchNetSettings(BackboneSettings):
+class RadialSettings(BackboneSettings):
+    """What the backbones have that expand distances in a basis."""
+
+    n_radial: Count = 20
+    """Radial basis functions of the interatomic distance."""
+
+
+class SchNetSettings(RadialSettings):
     """SchNet (Schütt et al., J. Chem. Phys. 148, 241722, 2018)."""
 
     presets: ClassVar = {
@@ -43,7 +48,7 @@ class SchNetSettings(BackboneSettings):
     model: Literal["schnet"]
 
 
-class PaiNNSettings(BackboneSettings):
+class PaiNNSettings(RadialSettings):
     """PaiNN (Schütt, Unke, Gastegger, ICML 2021)."""
 
     presets: ClassVar = {
@@ -53,5 +58,26 @@ class PaiNNSettings(BackboneSettings):
     model: Literal["painn"]
 
 
-Backbone = Annotated[SchNetSettings | PaiNNSettings, Field(discriminator="model")]
-MODELS = {"schnet": SchNetSettings, "painn": PaiNNSettings}
+class EGNNSettings(BackboneSettings):
+    """EGNN (Satorras, Hoogeboom, Welling, ICML 2021).
+
+    `wang-ani` has the sizes of Wang et al. (2023), bounded as in the weights they published.
+    """
+
+    presets: ClassVar = {
+        "wang-ani": {"n_layers": 5, "n_features": 256, "bounded": True, "cutoff_angstrom": 5.0},
+    }
+
+    model: Literal["egnn"]
+    attention: bool = True
+    """Weigh each message by a learned number between 0 and 1 (Eq. 8)."""
+    normalized: bool = True
+    """Move atoms along unit vectors instead of differences of coordinates."""
+    bounded: bool = False
+    """Hyperbolic tangent around the weight of a move."""
+    envelope: Literal["cosine", "none"] = "cosine"
+    """Bring messages to zero at the cutoff; `none` is the original, whose energy jumps there."""
+
+
+Backbone = Annotated[SchNetSettings | PaiNNSettings | EGNNSettings, Field(discriminator="model")]
+MODELS = {"schnet": SchNetSettings, "painn": PaiNNSettings, "egnn": EGNNSettings}

@@ -12,6 +12,7 @@ from gpip.models.potential import Potential
 BACKBONES = {
     "schnet": "gpip.models.schnet:SchNet",
     "painn": "gpip.models.painn:PaiNN",
+    "egnn": "gpip.models.egnn:EGNN",
 }
 """A new backbone is one module, its settings in `gpip.config.backbones`, and one line here."""
 
