@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from gpip.config.backbones import MODELS, EGNNSettings, PaiNNSettings, SchNetSettings
+from gpip.config.backbones import MODELS, EGNNSettings, ETSettings, PaiNNSettings, SchNetSettings
 from gpip.core.errors import InputError
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
@@ -18,6 +18,7 @@ SETTINGS = {
     "schnet": SchNetSettings(model="schnet", n_radial=8, **SIZE),
     "painn": PaiNNSettings(model="painn", n_radial=8, **SIZE),
     "egnn": EGNNSettings(model="egnn", **SIZE),
+    "et": ETSettings(model="et", n_radial=8, n_heads=2, **SIZE),
 }
 SKEWED = np.array([[6.0, 0, 0], [2.5, 5.0, 0], [-1.0, 1.5, 5.5]])
 SMALL = np.diag([3.0, 3.4, 3.8])

@@ -79,5 +79,29 @@ class EGNNSettings(BackboneSettings):
     """Bring messages to zero at the cutoff; `none` is the original, whose energy jumps there."""
 
 
-Backbone = Annotated[SchNetSettings | PaiNNSettings | EGNNSettings, Field(discriminator="model")]
-MODELS = {"schnet": SchNetSettings, "painn": PaiNNSettings, "egnn": EGNNSettings}
+class ETSettings(RadialSettings):
+    """Equivariant Transformer of TorchMD-Net (Thölke, De Fabritiis, ICLR 2022)."""
+
+    presets: ClassVar = {
+        "wang-ani": {"n_layers": 6, "n_features": 256, "n_radial": 32, "n_heads": 8, "cutoff_angstrom": 5.0},
+        "torchmd-md17": {"n_layers": 6, "n_features": 128, "n_radial": 32, "n_heads": 8, "cutoff_angstrom": 5.0},
+        "torchmd-qm9": {"n_layers": 8, "n_features": 256, "n_radial": 64, "n_heads": 8, "cutoff_angstrom": 5.0},
+    }
+
+    model: Literal["et"]
+    n_heads: Count = 8
+    """Attention heads; they share n_features equally."""
+    vector_cutoff: bool = True
+    """Bring messages of vectors to zero at the cutoff; without it, as in the paper, the energy jumps there."""
+
+    @model_validator(mode="after")
+    def _equal_heads(self) -> "ETSettings":
+        if self.n_features % self.n_heads:
+            raise ValueError(
+                f"n_features: {self.n_features} cannot be shared equally by {self.n_heads} heads (n_heads)"
+            )
+        return self
+
+
+Backbone = Annotated[SchNetSettings | PaiNNSettings | EGNNSettings | ETSettings, Field(discriminator="model")]
+MODELS = {"schnet": SchNetSettings, "painn": PaiNNSettings, "egnn": EGNNSettings, "et": ETSettings}

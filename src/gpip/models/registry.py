@@ -13,6 +13,7 @@ BACKBONES = {
     "schnet": "gpip.models.schnet:SchNet",
     "painn": "gpip.models.painn:PaiNN",
     "egnn": "gpip.models.egnn:EGNN",
+    "et": "gpip.models.et:EquivariantTransformer",
 }
 """A new backbone is one module, its settings in `gpip.config.backbones`, and one line here."""
 
