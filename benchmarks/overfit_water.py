@@ -22,8 +22,8 @@ WATER = np.array([[0.0, 0.0, 0.0], [0.757, 0.586, 0.0], [-0.757, 0.586, 0.0]])
 SETTINGS = {
     "schnet": {"n_features": 32},
     "painn": {"n_features": 32},
-    "egnn": {"n_features": 32},
-    "et": {"n_features": 32, "n_heads": 4},
+    "egnn": {"n_layers": 4, "n_features": 128},
+    "et": {"n_layers": 3, "n_features": 64, "n_heads": 4},
 }
 CUTOFF_ANGSTROM, GOAL_MEV_PER_ANGSTROM = 3.5, 5.0
 
@@ -37,12 +37,14 @@ def water_box(seed: int) -> Frame:
     return Frame(np.tile([8, 1, 1], 8), positions, np.eye(3) * 6.215, np.ones(3, dtype=bool))
 
 
-def steps_to_goal(model: str, frames: list[Frame], forces: torch.Tensor, energies: torch.Tensor, most: int) -> None:
+def steps_to_goal(
+    model: str, frames: list[Frame], forces: torch.Tensor, energies: torch.Tensor, learning_rate: float, most: int
+) -> None:
     """Train on all frames at once and print how the errors fall."""
-    settings = MODELS[model](model=model, n_layers=2, cutoff_angstrom=CUTOFF_ANGSTROM, **SETTINGS[model])
+    settings = MODELS[model](model=model, cutoff_angstrom=CUTOFF_ANGSTROM, **{"n_layers": 2} | SETTINGS[model])
     potential = make_potential(settings).train()
-    optimizer = torch.optim.Adam(potential.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=5e-3, total_steps=most)
+    optimizer = torch.optim.Adam(potential.parameters(), lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=learning_rate, total_steps=most)
     graph = graph_from_frames(frames, CUTOFF_ANGSTROM)
     for step in range(1, most + 1):
         optimizer.zero_grad()
@@ -63,6 +65,7 @@ def steps_to_goal(model: str, frames: list[Frame], forces: torch.Tensor, energie
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
+    parser.add_argument("--learning-rate", type=float, default=5e-3)
     parser.add_argument("--steps", type=int, default=2000, help="the most steps, over which the learning rate falls")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -73,7 +76,7 @@ def main() -> None:
     energies = torch.tensor([label[0] for label in labels])
     print(f"mean force {1000 * forces.abs().mean().item():.0f} meV/Å")
     for model in arguments.models:
-        steps_to_goal(model, frames, forces, energies - energies.mean(), arguments.steps)
+        steps_to_goal(model, frames, forces, energies - energies.mean(), arguments.learning_rate, arguments.steps)
 
 
 if __name__ == "__main__":
