@@ -5,7 +5,15 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from gpip.config.backbones import MODELS, GemNetSettings, PaiNNSettings, SchNetSettings, SphereNetSettings
+from gpip.config.backbones import (
+    MODELS,
+    EGNNSettings,
+    ETSettings,
+    GemNetSettings,
+    PaiNNSettings,
+    SchNetSettings,
+    SphereNetSettings,
+)
 from gpip.core.errors import InputError
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
@@ -13,14 +21,16 @@ from gpip.models import load_potential, make_potential, save_potential
 from gpip.models.registry import BACKBONES
 
 CUTOFF = 4.0
-SIZE = {"n_layers": 2, "n_features": 8, "n_radial": 8, "cutoff_angstrom": CUTOFF}
+SIZE = {"n_layers": 2, "n_features": 8, "cutoff_angstrom": CUTOFF}
 SMALL_GEMNET = {f"n_{part}_features": 6 for part in ("edge", "triplet", "bilinear", "rbf", "cbf")}
 SMALL_SPHERENET = {f"n_{part}_features": 6 for part in ("triplet", "basis", "output")}
 SETTINGS = {
-    "schnet": SchNetSettings(model="schnet", **SIZE),
-    "painn": PaiNNSettings(model="painn", **SIZE),
-    "gemnet": GemNetSettings(model="gemnet", **SIZE, n_spherical=4, **SMALL_GEMNET),
-    "spherenet": SphereNetSettings(model="spherenet", **SIZE, **SMALL_SPHERENET),
+    "schnet": SchNetSettings(model="schnet", n_radial=8, **SIZE),
+    "painn": PaiNNSettings(model="painn", n_radial=8, **SIZE),
+    "gemnet": GemNetSettings(model="gemnet", n_radial=8, n_spherical=4, **SIZE, **SMALL_GEMNET),
+    "spherenet": SphereNetSettings(model="spherenet", n_radial=8, **SIZE, **SMALL_SPHERENET),
+    "egnn": EGNNSettings(model="egnn", **SIZE),
+    "et": ETSettings(model="et", n_radial=8, n_heads=2, **SIZE),
 }
 SKEWED = np.array([[6.0, 0, 0], [2.5, 5.0, 0], [-1.0, 1.5, 5.5]])
 SMALL = np.diag([3.0, 3.4, 3.8])
@@ -75,6 +85,12 @@ def evaluate(potential, *frames, stress=False):
     return potential(graph_from_frames(frames, CUTOFF, DOUBLE), compute_stress=stress)
 
 
+def displacement_loss(potential, graph):
+    """What reaches the parameters that move atoms after the last message, where a backbone has such."""
+    displacement = potential.features(graph).displacement
+    return 0.0 if displacement is None else 1e4 * displacement.square().sum()
+
+
 def features(potential, frame):
     with torch.no_grad():
         return potential.features(graph_from_frames([frame], CUTOFF, DOUBLE))
@@ -99,6 +115,9 @@ def test_rotation_and_reflection(potential, frame):
         if before.vectors is not None:
             assert before.vectors.abs().max() > 1e-3
             assert_same(after.vectors, torch.einsum("axf,xy->ayf", before.vectors, torch.from_numpy(matrix)))
+        if before.displacement is not None:
+            assert before.displacement.abs().max() > 1e-6
+            assert_same(after.displacement, before.displacement @ torch.from_numpy(matrix))
 
 
 def test_stress_turns_with_the_cell(potential):
@@ -230,8 +249,8 @@ def test_batch_equals_singles(potential):
 
 
 def test_gradients_of_a_force_loss_reach_every_parameter(potential, frame):
-    result = evaluate(potential.train(), frame)
-    result["forces"].square().sum().backward()
+    graph = graph_from_frames([frame], CUTOFF, DOUBLE)
+    (potential.train()(graph)["forces"].square().sum() + displacement_loss(potential, graph)).backward()
     # Only what is added to the energy whatever the positions, and rows of absent elements, may be flat.
     flat = [
         name
@@ -249,7 +268,8 @@ def test_gradients_of_the_force_loss_are_its_slopes(potential):
 
     def loss():
         result = potential(graph, compute_forces=True)
-        return result["forces"].square().sum() + result["energy"].sum() * 1e-3
+        force_loss = result["forces"].square().sum() + result["energy"].sum() * 1e-3
+        return force_loss + displacement_loss(potential, graph)
 
     loss().backward()
     generator = torch.Generator().manual_seed(0)

@@ -26,8 +26,6 @@ class BackboneSettings(Strict):
     cutoff_angstrom: Positive = 5.0
     n_layers: Count = 3
     n_features: Count = 64
-    n_radial: Count = 20
-    """Radial basis functions of the interatomic distance."""
 
     @model_validator(mode="before")
     @classmethod
@@ -39,7 +37,14 @@ class BackboneSettings(Strict):
         return cls.presets[given["preset"]] | given
 
 
-class SchNetSettings(BackboneSettings):
+class RadialSettings(BackboneSettings):
+    """What the backbones have that expand distances in a basis."""
+
+    n_radial: Count = 20
+    """Radial basis functions of the interatomic distance."""
+
+
+class SchNetSettings(RadialSettings):
     """SchNet (Schütt et al., J. Chem. Phys. 148, 241722, 2018)."""
 
     presets: ClassVar = {
@@ -51,7 +56,7 @@ class SchNetSettings(BackboneSettings):
     model: Literal["schnet"]
 
 
-class PaiNNSettings(BackboneSettings):
+class PaiNNSettings(RadialSettings):
     """PaiNN (Schütt, Unke, Gastegger, ICML 2021)."""
 
     presets: ClassVar = {
@@ -165,10 +170,60 @@ class SphereNetSettings(BackboneSettings):
     the authors' code; energies then jump as atoms move and differ between mirror images."""
 
 
-Backbone = Annotated[SchNetSettings | PaiNNSettings | GemNetSettings | SphereNetSettings, Field(discriminator="model")]
+class EGNNSettings(BackboneSettings):
+    """EGNN (Satorras, Hoogeboom, Welling, ICML 2021).
+
+    `wang-ani` has the sizes of Wang et al. (2023), bounded as in the weights they published.
+    """
+
+    presets: ClassVar = {
+        "wang-ani": {"n_layers": 5, "n_features": 256, "bounded": True, "cutoff_angstrom": 5.0},
+    }
+
+    model: Literal["egnn"]
+    attention: bool = True
+    """Weigh each message by a learned number between 0 and 1 (Eq. 8)."""
+    normalized: bool = True
+    """Move atoms along unit vectors instead of differences of coordinates."""
+    bounded: bool = False
+    """Hyperbolic tangent around the weight of a move."""
+    envelope: Literal["cosine", "none"] = "cosine"
+    """Bring messages to zero at the cutoff; `none` is the original, whose energy jumps there."""
+
+
+class ETSettings(RadialSettings):
+    """Equivariant Transformer of TorchMD-Net (Thölke, De Fabritiis, ICLR 2022)."""
+
+    presets: ClassVar = {
+        "wang-ani": {"n_layers": 6, "n_features": 256, "n_radial": 32, "n_heads": 8, "cutoff_angstrom": 5.0},
+        "torchmd-md17": {"n_layers": 6, "n_features": 128, "n_radial": 32, "n_heads": 8, "cutoff_angstrom": 5.0},
+        "torchmd-qm9": {"n_layers": 8, "n_features": 256, "n_radial": 64, "n_heads": 8, "cutoff_angstrom": 5.0},
+    }
+
+    model: Literal["et"]
+    n_heads: Count = 8
+    """Attention heads; they share n_features equally."""
+    vector_cutoff: bool = True
+    """Bring messages of vectors to zero at the cutoff; without it, as in the paper, the energy jumps there."""
+
+    @model_validator(mode="after")
+    def _equal_heads(self) -> "ETSettings":
+        if self.n_features % self.n_heads:
+            raise ValueError(
+                f"n_features: {self.n_features} cannot be shared equally by {self.n_heads} heads (n_heads)"
+            )
+        return self
+
+
+Backbone = Annotated[
+    SchNetSettings | PaiNNSettings | GemNetSettings | SphereNetSettings | EGNNSettings | ETSettings,
+    Field(discriminator="model"),
+]
 MODELS = {
     "schnet": SchNetSettings,
     "painn": PaiNNSettings,
     "gemnet": GemNetSettings,
     "spherenet": SphereNetSettings,
+    "egnn": EGNNSettings,
+    "et": ETSettings,
 }

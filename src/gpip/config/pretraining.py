@@ -33,9 +33,9 @@ class DenoiseTask(Strict):
     target: Literal["restoring", "paper"] = "restoring"
     """`restoring`: -ε/σ, so that the energy head is a potential that pulls back to the clean configuration (Wang et
     al. Eq. 8). `paper`: +ε as printed, in Å, which with the gradient read-out trains an inverted potential."""
-    readout: Literal["gradient", "vectors", "paper"] = "gradient"
-    """`gradient`: minus the slope of the energy head; `vectors`: gated block on the vector features; `paper`: the one
-    that Wang et al. name for the backbone."""
+    readout: Literal["gradient", "vectors", "coordinates", "paper"] = "gradient"
+    """`gradient`: minus the slope of the energy head; `vectors`: gated block on the vector features; `coordinates`: how
+    far the backbone moved the atoms; `paper`: the one that Wang et al. name for the backbone."""
 
 
 class ContrastTask(Strict):

@@ -19,12 +19,18 @@ class Features(NamedTuple):
     """[n_atoms, n_features], invariant."""
     vectors: Tensor | None = None
     """[n_atoms, 3, n_features], equivariant; None where the model has none."""
+    displacement: Tensor | None = None
+    """[n_atoms, 3], angstrom: how far the model moved each atom; None where it moves none."""
+
+
+NoiseReadout = Literal["gradient", "vectors", "coordinates"]
+"""Slope of the energy, gated blocks on the vectors, or the displacement of the atoms."""
 
 
 class Backbone(nn.Module, ABC):
     """Base of the networks. What one knows about an element comes through `graph.species` alone."""
 
-    noise_readout: ClassVar[Literal["gradient", "vectors"]]
+    noise_readout: ClassVar[NoiseReadout]
     """How Wang et al. (2023, Sec. 2.4) read predicted noise from this model."""
 
     def __init__(self, n_features: int, cutoff_angstrom: float) -> None:

@@ -53,6 +53,26 @@ def sides_of(graph: Graph) -> Sides:
     return Sides(*sides)
 
 
+def edge_sides(graph: Graph) -> Sides:
+    """The ends of `graph.edges`, both directions of a pair apart: n_edges stands where the others have n_pairs."""
+    centre, neighbour = graph.edge_index
+    n_edges = torch.bincount(centre, minlength=graph.n_atoms)
+    first = torch.cumsum(n_edges, 0) - n_edges
+    order = torch.arange(graph.n_edges, device=centre.device)
+    # Edges stand by centre, so their reverses stand by neighbour.
+    return Sides(Side(centre, order, first), Side(neighbour, graph.reverse_edge, first))
+
+
+def gather(values: Tensor, side: Side) -> Tensor:
+    """What each pair finds at that end, [n_atoms, n] to [n_pairs, n]."""
+    return _Gather.apply(values, side)
+
+
+def total(values: Tensor, side: Side) -> Tensor:
+    """What the pairs bring to that end, [n_pairs, n] to [n_atoms, n]."""
+    return _Total.apply(values, side)
+
+
 def pair_sum(filters: Tensor, values: Tensor, sides: Sides) -> Tensor:
     """sum_j W_ij * x_j [n_atoms, n] of filters W_ij = W_ji [n_pairs, n] and values [n_atoms, n]."""
     return _PairSum.apply(filters, values, sides)

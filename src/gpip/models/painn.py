@@ -1,12 +1,12 @@
 """PaiNN (Schütt, Unke, Gastegger, ICML 2021)."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
-from gpip.models.interface import Backbone, Features, SpeciesEmbedding
+from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
 from gpip.models.messages import Sides, bond_sum, pair_sum, sides_of
 from gpip.models.norms import smooth_norm
 from gpip.models.radial import BesselBasis, cosine_cutoff
@@ -59,7 +59,7 @@ class Update(nn.Module):
 class PaiNN(Backbone):
     """Equivariant vector features beside the invariant ones."""
 
-    noise_readout: ClassVar[Literal["gradient", "vectors"]] = "vectors"
+    noise_readout: ClassVar[NoiseReadout] = "vectors"
 
     def __init__(self, n_layers: int, n_features: int, n_radial: int, cutoff_angstrom: float) -> None:
         super().__init__(n_features, cutoff_angstrom)

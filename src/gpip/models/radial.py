@@ -36,3 +36,22 @@ class BesselBasis(nn.Module):
     def forward(self, distance: Tensor) -> Tensor:
         """[n] to [n, n_radial]."""
         return self.frequencies * torch.sinc(distance[:, None] * (self.frequencies / math.pi))
+
+
+class ExpNormalBasis(nn.Module):
+    """exp(-beta (exp(-5 r / r_c) - mu)^2) with learned mu and beta (Unke, Meuwly 2019, Eq. 7; Thölke 2022, Eq. 2).
+
+    They start at equal steps of the inner exponential from e^-r_c to one, with r_c in angstrom as in the authors' code.
+    """
+
+    def __init__(self, n_radial: int, cutoff_angstrom: float) -> None:
+        super().__init__()
+        self.decay = 5.0 / cutoff_angstrom
+        first = math.exp(-cutoff_angstrom)
+        self.means = nn.Parameter(torch.linspace(first, 1.0, n_radial))
+        self.betas = nn.Parameter(torch.full((n_radial,), (2 / n_radial * (1 - first)) ** -2))
+
+    def forward(self, distance: Tensor) -> Tensor:
+        """[n] to [n, n_radial], in the precision of the distance."""
+        means, betas = self.means.to(distance.dtype), self.betas.to(distance.dtype)
+        return torch.exp(-betas * (torch.exp(-self.decay * distance[:, None]) - means).square())

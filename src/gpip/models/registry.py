@@ -14,6 +14,8 @@ BACKBONES = {
     "painn": "gpip.models.painn:PaiNN",
     "gemnet": "gpip.models.gemnet:GemNetT",
     "spherenet": "gpip.models.spherenet:SphereNet",
+    "egnn": "gpip.models.egnn:EGNN",
+    "et": "gpip.models.et:EquivariantTransformer",
 }
 """A new backbone is one module, its settings in `gpip.config.backbones`, and one line here."""
 

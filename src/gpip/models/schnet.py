@@ -1,12 +1,12 @@
 """SchNet (Schütt, Sauceda, Kindermans, Tkatchenko, Müller, J. Chem. Phys. 148, 241722, 2018)."""
 
 import math
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
-from gpip.models.interface import Backbone, Features, SpeciesEmbedding
+from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
 from gpip.models.messages import Sides, pair_sum, sides_of
 from gpip.models.radial import GaussianBasis
 from gpip.models.splines import Bins, RadialFilter
@@ -41,7 +41,7 @@ class Interaction(nn.Module):
 class SchNet(Backbone):
     """Invariant features from continuous-filter convolutions."""
 
-    noise_readout: ClassVar[Literal["gradient", "vectors"]] = "gradient"
+    noise_readout: ClassVar[NoiseReadout] = "gradient"
 
     def __init__(self, n_layers: int, n_features: int, n_radial: int, cutoff_angstrom: float) -> None:
         super().__init__(n_features, cutoff_angstrom)

@@ -148,6 +148,17 @@ class _CollectOfDistance(torch.autograd.Function):
         return (ctx.values * interpolate(slope, ctx.bins, ctx.order + 1)).sum(1), None, None, None
 
 
+def node_distances(n_bins: int, cutoff_angstrom: float, device: torch.device | None = None) -> Tensor:
+    """Where a function is sampled for its spline: [n_bins + 7] float64, three of them beyond either end."""
+    return torch.arange(-3, n_bins + 4, dtype=torch.float64, device=device) * (cutoff_angstrom / n_bins)
+
+
+def spline_through(values: Tensor) -> Tensor:
+    """Coefficients [n_bins + 3, n] from values [n_bins + 7, n] at the nodes: the spline's own smoothing taken out."""
+    sharper = torch.diff(values, n=2, dim=0) / 6
+    return values[2:-2] - sharper[1:-1] + torch.diff(sharper, n=2, dim=0) / 6
+
+
 class RadialFilter(nn.Module):
     """network(basis(r)) * cutoff(r), as a spline.
 
@@ -164,23 +175,21 @@ class RadialFilter(nn.Module):
     def __init__(self, basis: nn.Module, network: nn.Sequential, cutoff_angstrom: float, n_bins: int) -> None:
         super().__init__()
         self.network = network
-        distance = torch.arange(-3, n_bins + 4, dtype=torch.float64) * (cutoff_angstrom / n_bins)
+        distance = node_distances(n_bins, cutoff_angstrom)
         with torch.no_grad():
             self.register_buffer("nodes", copy.deepcopy(basis).double()(distance), persistent=False)
         # Not clamped: the spline then follows the cosine to the very cutoff.
         self.register_buffer("cutoff", 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5, persistent=False)
 
     def coefficients(self) -> Tensor:
-        """[n_bins + 3, n] float64: sampled values, with the spline's own smoothing taken out of them."""
+        """[n_bins + 3, n] float64."""
         values = self.nodes
         for layer in self.network:
             linear = isinstance(layer, nn.Linear)
             values = (
                 nn.functional.linear(values, layer.weight.double(), layer.bias.double()) if linear else layer(values)
             )
-        values = values * self.cutoff[:, None]
-        sharper = torch.diff(values, n=2, dim=0) / 6
-        return values[2:-2] - sharper[1:-1] + torch.diff(sharper, n=2, dim=0) / 6
+        return spline_through(values * self.cutoff[:, None])
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "RadialFilter":
         """Conversions such as `.float()` leave what is known at the nodes in double precision."""

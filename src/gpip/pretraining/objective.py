@@ -43,7 +43,7 @@ class PretextModel(nn.Module):
 
 
 def noise_readout(potential: Potential, recipe: Recipe) -> str:
-    """ "gradient" or "vectors", with `paper` resolved to what Wang et al. name for the backbone."""
+    """ "gradient", "vectors" or "coordinates", with `paper` resolved to what Wang et al. name for the backbone."""
     wanted = recipe.denoise.readout
     return potential.backbone.noise_readout if wanted == "paper" else wanted
 
@@ -109,12 +109,23 @@ class PretextObjective:
 
     def predict_noise(self, features: Features, graph: Graph) -> Tensor:
         """ε̂ [n_atoms, 3], in the units of the target, from features of a graph whose positions ask for gradients."""
-        if noise_readout(self.module.potential, self.recipe) == "vectors":
+        readout = noise_readout(self.module.potential, self.recipe)
+        if readout == "coordinates":
+            return self._noise_of_displacement(features.displacement)
+        if readout == "vectors":
             if features.vectors is None:
                 raise InputError("denoise.readout vectors: this backbone has no vector features; use readout gradient")
             return self.module.noise_head(features.scalars, features.vectors)
         energy = self.module.potential.energy_from_features(features, graph)
         return forces_from_energy(energy, graph.positions, create_graph=True)
+
+    def _noise_of_displacement(self, displacement: Tensor | None) -> Tensor:
+        if displacement is None:
+            raise InputError("denoise.readout coordinates: this backbone moves no atoms; use readout gradient")
+        # With the restoring target the model moves atoms back to where they were.
+        if self.recipe.denoise.target == "restoring":
+            return displacement / self.recipe.denoise.sigma_angstrom
+        return displacement
 
     def _mask_target(self, species: Tensor) -> Tensor:
         if self.recipe.mask.target == "element":

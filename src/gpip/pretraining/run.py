@@ -80,10 +80,11 @@ def pretrain(
 
 
 def _check(potential: Potential, recipe: Recipe) -> None:
-    if recipe.denoise and recipe.denoise.readout == "vectors" and potential.backbone.noise_readout != "vectors":
+    readout = recipe.denoise.readout if recipe.denoise else "gradient"
+    if readout in ("vectors", "coordinates") and potential.backbone.noise_readout != readout:
+        lacking = "has no vector features" if readout == "vectors" else "moves no atoms"
         raise InputError(
-            f"denoise.readout vectors: {type(potential.backbone).__name__} has no vector features; "
-            "use readout gradient or paper"
+            f"denoise.readout {readout}: {type(potential.backbone).__name__} {lacking}; use readout gradient or paper"
         )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from gpip.config.backbones import PaiNNSettings, SchNetSettings
+from gpip.config.backbones import EGNNSettings, PaiNNSettings, SchNetSettings
 from gpip.config.optimization import Optimization
 from gpip.config.pretraining import ContrastTask, DenoiseTask, MaskTask, Recipe
 from gpip.graphs.batching import graph_from_frames
@@ -19,6 +19,7 @@ STEPS = Optimization(n_steps=10)
 SMALL = {
     "schnet": SchNetSettings(model="schnet", n_layers=2, n_features=8, n_radial=6, cutoff_angstrom=3.0),
     "painn": PaiNNSettings(model="painn", n_layers=2, n_features=8, n_radial=6, cutoff_angstrom=3.0),
+    "egnn": EGNNSettings(model="egnn", n_layers=2, n_features=8, cutoff_angstrom=3.0),
 }
 GPIP = Recipe(mask=MaskTask(), denoise=DenoiseTask(), contrast=ContrastTask(cutoff_angstrom=3.0), optimization=STEPS)
 
@@ -144,6 +145,26 @@ def test_an_oracle_recovers_the_noise_across_the_periodic_boundary(water_frames,
     assert made.losses(np.array([0]), step=7)["denoise"].item() == pytest.approx(expected, rel=0.5)
 
 
+class Mover(Oracle):
+    """Moves the atoms themselves: `scale` times the way from the clean configuration to where they are."""
+
+    noise_readout = "coordinates"
+
+    def features(self, graph):
+        moved = graph.positions - self.clean
+        return Features(None, displacement=self.scale * (moved - torch.round(moved / self.cell) * self.cell))
+
+
+@pytest.mark.parametrize(("target", "scale"), [("restoring", -1.0), ("paper", 1.0)])
+def test_displacements_in_angstrom_are_the_noise(water_frames, target, scale):
+    """`restoring` rewards a model that moves the atoms back to where they were."""
+    task = DenoiseTask(sigma_angstrom=0.2, target=target, readout="paper")
+    frame = water_frames[0]
+    mover = Mover(torch.from_numpy(frame.positions), float(frame.cell[0, 0]), scale)
+    made = PretextObjective(mover, Recipe(denoise=task, optimization=STEPS), [frame], [1, 8], seed=5)
+    assert made.losses(np.array([0]), step=7)["denoise"].item() < 1e-8
+
+
 def test_noise_has_its_width_and_leaves_the_frames_alone(water_frames):
     before = water_frames[0].positions.copy()
     noisy, noise = add_noise(water_frames * 20, 0.1, seeded())
@@ -212,13 +233,14 @@ def test_losses_depend_on_the_step_alone(water_frames):
         assert other[name].item() != value.item()
 
 
-def test_denoising_is_learned(water_frames):
+@pytest.mark.parametrize(("backbone", "readout", "n_steps"), [("painn", "gradient", 120), ("egnn", "paper", 300)])
+def test_denoising_is_learned(water_frames, backbone, readout, n_steps):
     """The loss of predicting nothing is 1; a few steps on one configuration go well below it."""
-    recipe = Recipe(denoise=DenoiseTask(sigma_angstrom=0.1), optimization=STEPS)
-    made = objective(water_frames, recipe, "painn")
+    recipe = Recipe(denoise=DenoiseTask(sigma_angstrom=0.1, readout=readout), optimization=STEPS)
+    made = objective(water_frames, recipe, backbone)
     optimizer = torch.optim.Adam(made.module.parameters(), lr=1e-2)
     values = []
-    for step in range(120):
+    for step in range(n_steps):
         optimizer.zero_grad()
         loss = made.losses(np.array([step % 2]), step)["denoise"]
         loss.backward()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import gpip.pretraining.run as pretraining_run
-from gpip.config.backbones import PaiNNSettings, SchNetSettings
+from gpip.config.backbones import EGNNSettings, PaiNNSettings, SchNetSettings
 from gpip.config.optimization import Optimization
 from gpip.config.pretraining import ClassicalTask, ContrastTask, DenoiseTask, MaskTask, Recipe
 from gpip.core.errors import InputError
@@ -98,6 +98,15 @@ def test_vectors_cannot_be_read_from_an_invariant_backbone(tmp_path, dataset):
         run(dataset, recipe, tmp_path / "run")
     painn = PaiNNSettings(model="painn", n_layers=1, n_features=8, n_radial=6, cutoff_angstrom=3.0)
     run(dataset, recipe, tmp_path / "run", painn)
+
+
+def test_displacements_are_read_from_backbones_that_move_atoms(tmp_path, dataset):
+    recipe = Recipe(denoise=DenoiseTask(readout="coordinates"), optimization=STEPS)
+    with pytest.raises(InputError, match=r"SchNet moves no atoms; use readout gradient"):
+        run(dataset, recipe, tmp_path / "run")
+    egnn = EGNNSettings(model="egnn", n_layers=1, n_features=8, cutoff_angstrom=3.0)
+    run(dataset, recipe, tmp_path / "run", egnn)
+    run(dataset, RECIPES["gpip"], tmp_path / "gradient", egnn)
 
 
 def test_classical_recipe_needs_labels(tmp_path, water_frames):

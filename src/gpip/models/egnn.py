@@ -1,0 +1,104 @@
+"""EGNN (Satorras, Hoogeboom, Welling, ICML 2021)."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from gpip.graphs.graph import Graph
+from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
+from gpip.models.messages import Sides, edge_sides, gather, total
+from gpip.models.radial import cosine_cutoff
+
+SOFTENING_ANGSTROM = 1e-4
+"""Keeps unit vectors differentiable where atoms were moved onto each other."""
+
+
+class Layer(nn.Module):
+    """Eq. 3 to 6 and 8: messages between neighbours change their features and move them."""
+
+    def __init__(self, n_features: int, attention: bool, normalized: bool, bounded: bool) -> None:
+        super().__init__()
+        self.n_features, self.normalized, self.bounded = n_features, normalized, bounded
+        self.ends = nn.Linear(2 * n_features + 1, n_features)
+        self.message = nn.Sequential(nn.SiLU(), nn.Linear(n_features, n_features), nn.SiLU())
+        self.attention = nn.Linear(n_features, 1) if attention else None
+        self.move = nn.Sequential(nn.Linear(n_features, n_features), nn.SiLU(), nn.Linear(n_features, 1, bias=False))
+        # As in the authors' code: atoms hardly move at first.
+        nn.init.xavier_uniform_(self.move[2].weight, gain=0.001)
+        self.update = nn.Sequential(nn.Linear(2 * n_features, n_features), nn.SiLU(), nn.Linear(n_features, n_features))
+
+    def forward(
+        self, scalars: Tensor, vectors: Tensor, envelope: Tensor | None, share: Tensor, sides: Sides
+    ) -> tuple[Tensor, Tensor]:
+        """Changes of scalars [n_atoms, n_features] and of positions [n_atoms, 3].
+
+        Args:
+            vectors: [n_edges, 3] from each centre to its neighbour, as far as they have moved by now.
+            envelope: [n_edges, 1], or None for one.
+            share: [n_atoms, 1] what each neighbour counts in a mean.
+        """
+        distance2 = vectors.square().sum(1, keepdim=True)
+        # The first linear map is taken apart, so that its larger blocks act on atoms instead of edges.
+        of_centre, of_neighbour, of_distance = self.ends.weight.split([self.n_features, self.n_features, 1], dim=1)
+        centre = gather(nn.functional.linear(scalars, of_centre, self.ends.bias), sides.centre)
+        neighbour = gather(nn.functional.linear(scalars, of_neighbour), sides.neighbour)
+        messages = self.message(centre + neighbour + distance2 * of_distance.T)
+        if self.attention is not None:
+            messages = messages * torch.sigmoid(self.attention(messages))
+        weight = self.move(messages)
+        if self.bounded:
+            weight = torch.tanh(weight)
+        if envelope is not None:
+            messages, weight = messages * envelope, weight * envelope
+        if self.normalized:
+            weight = weight * (distance2 + SOFTENING_ANGSTROM**2).rsqrt()
+        moved = -total(weight * vectors, sides.centre) * share
+        return self.update(torch.cat([scalars, total(messages, sides.centre)], 1)), moved
+
+
+class EGNN(Backbone):
+    """Messages from distances between atoms that each layer moves.
+
+    Neighbours are those of the given configuration and stay so. Their vectors follow the atoms: the vector of the
+    given configuration, with its periodic image, plus the difference of the two displacements. The envelope is that
+    of the given distance, which makes energies smooth wherever atoms are moved to. The mean over neighbours divides
+    by sqrt(1 + N^2), N the sum of the envelopes, instead of max(1, N).
+    """
+
+    noise_readout: ClassVar[NoiseReadout] = "coordinates"
+
+    def __init__(
+        self,
+        n_layers: int,
+        n_features: int,
+        cutoff_angstrom: float,
+        attention: bool,
+        normalized: bool,
+        bounded: bool,
+        envelope: Literal["cosine", "none"],
+    ) -> None:
+        super().__init__(n_features, cutoff_angstrom)
+        self.envelope = envelope
+        self.embedding = SpeciesEmbedding(n_features)
+        self.layers = nn.ModuleList(Layer(n_features, attention, normalized, bounded) for _ in range(n_layers))
+
+    def forward(self, graph: Graph) -> Features:
+        given, sides = graph.edge_vectors(), edge_sides(graph)
+        envelope, share = self._weights(given, sides)
+        scalars = self.embedding(graph.species)
+        displacement, vectors = given.new_zeros(graph.n_atoms, 3), given
+        for index, layer in enumerate(self.layers):
+            if index:
+                vectors = given + gather(displacement, sides.neighbour) - gather(displacement, sides.centre)
+            change, moved = layer(scalars, vectors, envelope, share, sides)
+            scalars, displacement = scalars + change, displacement + moved
+        return Features(scalars, displacement=displacement)
+
+    def _weights(self, given: Tensor, sides: Sides) -> tuple[Tensor | None, Tensor]:
+        """Envelope of each edge, and what an edge counts in the mean of its centre."""
+        if self.envelope == "none":
+            n_neighbours = total(torch.ones_like(given[:, :1]), sides.centre)
+            return None, n_neighbours.clamp(min=1).reciprocal()
+        envelope = cosine_cutoff(given.square().sum(1, keepdim=True).sqrt(), self.cutoff_angstrom)
+        return envelope, (1 + total(envelope, sides.centre).square()).rsqrt()

@@ -1,0 +1,157 @@
+"""Equivariant Transformer of TorchMD-Net (Thölke, De Fabritiis, ICLR 2022)."""
+
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from gpip.graphs.graph import Graph
+from gpip.models.attention import attention_scores, attention_sum
+from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
+from gpip.models.messages import Sides, bond_sum, pair_sum, sides_of
+from gpip.models.radial import ExpNormalBasis
+from gpip.models.splines import Bins, interpolate, node_distances, spline_through
+
+BINS_PER_RADIAL = 20
+
+
+class Nodes(NamedTuple):
+    """What the filters of all layers have in common at the nodes of their splines, float64."""
+
+    radial: Tensor
+    """[n_nodes, n_radial]."""
+    cutoff: Tensor
+    """[n_nodes, 1]."""
+    zero: int
+    """The node at distance zero."""
+
+
+def _xavier(n_in: int, n_out: int, bias: bool = True) -> nn.Linear:
+    """As in the authors' code."""
+    layer = nn.Linear(n_in, n_out, bias)
+    nn.init.xavier_uniform_(layer.weight)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _at_nodes(layer: nn.Linear, nodes: Nodes) -> Tensor:
+    return nn.functional.linear(nodes.radial, layer.weight.double(), layer.bias.double())
+
+
+class NeighbourEmbedding(nn.Module):
+    """Eq. 3 and 4: what an atom is, and what its neighbours are."""
+
+    def __init__(self, n_features: int, n_radial: int) -> None:
+        super().__init__()
+        self.embedding = SpeciesEmbedding(n_features)
+        self.filter = _xavier(n_radial, n_features)
+        self.combine = _xavier(2 * n_features, n_features)
+
+    def forward(self, scalars: Tensor, species: Tensor, nodes: Nodes, bins: Bins, sides: Sides) -> Tensor:
+        filters = interpolate(spline_through(_at_nodes(self.filter, nodes) * nodes.cutoff), bins)
+        around = pair_sum(filters, self.embedding(species), sides)
+        return self.combine(torch.cat([scalars, around], 1))
+
+
+class Attention(nn.Module):
+    """Eq. 5 to 11: attention over neighbours and the atom itself, with distances in keys and values.
+
+    A layer that is first has zero vectors before it, and no weights for them.
+    """
+
+    def __init__(self, n_features: int, n_radial: int, n_heads: int, vector_cutoff: bool, first: bool) -> None:
+        super().__init__()
+        self.n_features, self.n_heads, self.vector_cutoff = n_features, n_heads, vector_cutoff
+        self.norm = nn.LayerNorm(n_features)
+        self.query = _xavier(n_features, n_features)
+        self.key = _xavier(n_features, n_features)
+        self.value = _xavier(n_features, 3 * n_features)
+        self.out = _xavier(n_features, 3 * n_features)
+        self.mix = None if first else _xavier(n_features, 3 * n_features, bias=False)
+        self.key_filter = _xavier(n_radial, n_features)
+        self.value_filter = _xavier(n_radial, 3 * n_features)
+
+    def forward(
+        self, scalars: Tensor, vectors: Tensor | None, nodes: Nodes, bins: Bins, unit: Tensor, sides: Sides
+    ) -> tuple[Tensor, Tensor]:
+        """Changes of scalars [n_atoms, n_features] and vectors [n_atoms, 3, n_features]; None stands for zero."""
+        normed = self.norm(scalars)
+        query, key = self.query(normed), self.key(normed)
+        values = self.value(normed).chunk(3, dim=1)
+        (for_key, *for_values), (key_at_zero, *values_at_zero) = self._filters(nodes, bins, scalars.dtype)
+
+        weights = nn.functional.silu(attention_scores(query, key, for_key, self.n_heads, sides))
+        around = attention_sum(weights, for_values[0], values[0], sides)
+        change_of_vectors = bond_sum(for_values[2], values[2], unit, sides)
+        # The atom itself, at distance zero and without a direction.
+        own = nn.functional.silu((query * key * key_at_zero).unflatten(1, (self.n_heads, -1)).sum(2, keepdim=True))
+        own = own * (values[0] * values_at_zero[0]).unflatten(1, (self.n_heads, -1))
+        out = self.out(around + own.flatten(1)).chunk(3, dim=1)
+        if vectors is None:
+            return out[2], change_of_vectors
+
+        u, v, w = self.mix(vectors).chunk(3, dim=2)
+        sent = values[1][:, None] * vectors
+        turned = [pair_sum(for_values[1], sent[:, axis], sides) for axis in range(3)]
+        change_of_vectors = change_of_vectors + torch.stack(turned, 1) + sent * values_at_zero[1] + w * out[0][:, None]
+        return (u * v).sum(1) * out[1] + out[2], change_of_vectors
+
+    def _filters(self, nodes: Nodes, bins: Bins, dtype: torch.dtype) -> tuple[list[Tensor], list[Tensor]]:
+        """Of the key and the three parts of the value: at the pairs [n_pairs, n_features], and at distance zero."""
+        key = nn.functional.silu(_at_nodes(self.key_filter, nodes))
+        values = nn.functional.silu(_at_nodes(self.value_filter, nodes)).chunk(3, dim=1)
+        cut = (True, self.vector_cutoff, self.vector_cutoff)
+        tables = [key, *(part * nodes.cutoff if yes else part for part, yes in zip(values, cut, strict=True))]
+        return (
+            [interpolate(spline_through(table), bins) for table in tables],
+            [table[nodes.zero].to(dtype) for table in tables],
+        )
+
+
+class EquivariantTransformer(Backbone):
+    """Attention with distances in keys and values, and vector features that it turns and sends along bonds.
+
+    Filters depend on the distance alone and are splines through their values at `BINS_PER_RADIAL` nodes for each
+    radial function.
+    """
+
+    noise_readout: ClassVar[NoiseReadout] = "vectors"
+
+    def __init__(
+        self,
+        n_layers: int,
+        n_features: int,
+        n_radial: int,
+        cutoff_angstrom: float,
+        n_heads: int,
+        vector_cutoff: bool,
+    ) -> None:
+        super().__init__(n_features, cutoff_angstrom)
+        self.n_bins = BINS_PER_RADIAL * n_radial
+        self.embedding = SpeciesEmbedding(n_features)
+        self.basis = ExpNormalBasis(n_radial, cutoff_angstrom)
+        self.neighbours = NeighbourEmbedding(n_features, n_radial)
+        self.layers = nn.ModuleList(
+            Attention(n_features, n_radial, n_heads, vector_cutoff, first=index == 0) for index in range(n_layers)
+        )
+        self.norm = nn.LayerNorm(n_features)
+
+    def forward(self, graph: Graph) -> Features:
+        difference = graph.pair_vectors()
+        distance = difference.square().sum(-1).sqrt()
+        unit = difference / distance[:, None]
+        bins, sides, nodes = Bins(distance, self.cutoff_angstrom, self.n_bins), sides_of(graph), self._nodes()
+        scalars = self.neighbours(self.embedding(graph.species), graph.species, nodes, bins, sides)
+        vectors = None
+        for layer in self.layers:
+            change, change_of_vectors = layer(scalars, vectors, nodes, bins, unit, sides)
+            scalars = scalars + change
+            vectors = change_of_vectors if vectors is None else vectors + change_of_vectors
+        return Features(self.norm(scalars), vectors)
+
+    def _nodes(self) -> Nodes:
+        distance = node_distances(self.n_bins, self.cutoff_angstrom, self.basis.means.device)
+        # Not clamped: the spline then follows the cosine to the very cutoff.
+        cutoff = 0.5 * torch.cos(distance * (torch.pi / self.cutoff_angstrom)) + 0.5
+        return Nodes(self.basis(distance) * cutoff[:, None], cutoff[:, None], zero=int(torch.argmin(distance.abs())))
