@@ -10,7 +10,6 @@ from ase import Atoms, units
 from ase.calculators.calculator import CalculationFailed, PropertyNotImplementedError
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.filters import FrechetCellFilter
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS, FIRE
 from ase.stress import full_3x3_to_voigt_6_stress
@@ -24,10 +23,13 @@ from gpip.models import load_potential, make_potential, save_potential
 from gpip.models.ase_calculator import PotentialCalculator
 
 CUTOFF = 4.0
+KT = 200 * units.kB
 SIZE = {"n_layers": 2, "n_features": 8, "n_radial": 8, "cutoff_angstrom": CUTOFF}
 SETTINGS = {"schnet": SchNetSettings(model="schnet", **SIZE), "painn": PaiNNSettings(model="painn", **SIZE)}
 SKEWED = np.array([[6.0, 0, 0], [2.5, 5.0, 0], [-1.0, 1.5, 5.5]])
 SMALL = np.diag([3.0, 3.4, 3.8])
+SCALES_EV = {"schnet": 100.0, "painn": 5.0}
+"""With these, forces of the untrained networks are tenths of eV/Å."""
 REFERENCES = {1: -13.6, 6: -1030.0, 8: -2041.3}
 
 
@@ -35,7 +37,7 @@ REFERENCES = {1: -13.6, 6: -1030.0, 8: -2041.3}
 def checkpoint(request, tmp_path):
     potential = make_potential(SETTINGS[request.param], seed=7)
     potential.set_reference_energies(REFERENCES)
-    potential.energy_scale.fill_(0.5)
+    potential.energy_scale.fill_(SCALES_EV[request.param])
     save_potential(tmp_path / "model.ckpt", potential, SETTINGS[request.param], {"stage": "test"})
     return tmp_path / "model.ckpt"
 
@@ -75,7 +77,7 @@ def atoms(request):
 def results(atoms, calculator):
     atoms = atoms.copy()
     atoms.calc = calculator
-    names = ["energy", "forces", "stress"][: 3 if atoms.cell.rank == 3 else 2]
+    names = ["energy", "forces", "stress"][: 3 if atoms.cell.rank == 3 and atoms.pbc.any() else 2]
     return {name: calculator.get_property(name, atoms) for name in names}
 
 
@@ -113,7 +115,7 @@ def test_free_energy_and_energies_of_atoms_add_up(exact, atoms):
     assert energies.sum() == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
     assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
     references = np.array([REFERENCES[z] for z in atoms.numbers])
-    assert 1e-3 < np.abs(energies - references).max() < 10
+    assert 1e-3 < np.abs(energies - references).max() < 50
     order = np.random.default_rng(1).permutation(len(atoms))
     np.testing.assert_allclose(exact.get_property("energies", atoms[order]), energies[order], atol=1e-9)
 
@@ -175,8 +177,8 @@ def test_optimisers_find_a_minimum(exact, atoms):
         moving.calc = exact
         before = moving.get_potential_energy()
         assert np.linalg.norm(moving.get_forces(), axis=1).max() > 0.02
-        assert optimiser(moving, logfile=None).run(fmax=2e-3, steps=1000)
-        assert np.linalg.norm(moving.get_forces(), axis=1).max() < 2e-3
+        assert optimiser(moving, logfile=None).run(fmax=5e-3, steps=1000)
+        assert np.linalg.norm(moving.get_forces(), axis=1).max() < 5e-3
         assert moving.get_potential_energy() < before
 
 
@@ -195,14 +197,14 @@ def test_dynamics_conserve_energy_to_second_order_of_the_timestep(exact, make):
     for timestep_fs in (0.5, 1.0):
         atoms, energies = make(), []
         atoms.calc = exact
-        MaxwellBoltzmannDistribution(atoms, temperature_K=200, rng=np.random.RandomState(3))
-        Stationary(atoms)
+        momenta = np.random.default_rng(3).normal(size=(len(atoms), 3)) * np.sqrt(atoms.get_masses() * KT)[:, None]
+        atoms.set_momenta(momenta - momenta.mean(0))
         dynamics = VelocityVerlet(atoms, timestep_fs * units.fs)
         dynamics.attach(lambda atoms=atoms, energies=energies: energies.append(atoms.get_total_energy()))
         dynamics.run(round(40 / timestep_fs))
         spread[timestep_fs] = np.abs(np.array(energies) - energies[0]).max()
         assert np.abs(atoms.get_momenta().sum(0)).max() < 1e-8
-    assert spread[0.5] < 2e-3
+    assert spread[0.5] < 0.02 * 1.5 * len(atoms) * KT
     assert spread[1.0] / spread[0.5] == pytest.approx(4, rel=0.3)
 
 
