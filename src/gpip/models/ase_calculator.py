@@ -54,6 +54,7 @@ class PotentialCalculator(Calculator):
     the reference energies. Charges, magnetic moments and constraints are not seen.
     """
 
+    name = "gpip"
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
     ignored_changes = {"initial_charges", "initial_magmoms"}
 

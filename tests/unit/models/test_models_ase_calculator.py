@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import ase.io
 import numpy as np
 import pytest
 import torch
@@ -232,6 +233,17 @@ def test_precision_is_that_of_the_file_or_as_asked(checkpoint):
         assert next(made.potential.parameters()).dtype == expected
         assert not any(parameter.requires_grad for parameter in made.potential.parameters())
     assert made.parameters["checkpoint"] == str(checkpoint)
+
+
+def test_ase_writes_results_to_its_files(exact, checkpoint, tmp_path):
+    atoms = crystal()
+    atoms.calc = exact
+    atoms.get_forces()
+    atoms.write(tmp_path / "out.traj")
+    again = ase.io.read(tmp_path / "out.traj")
+    assert again.calc.name == "gpip"
+    assert again.get_potential_energy() == atoms.get_potential_energy()
+    np.testing.assert_array_equal(again.get_forces(), atoms.get_forces())
 
 
 def test_isolated_atoms(exact):
