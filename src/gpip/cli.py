@@ -25,6 +25,12 @@ def _dataset_export(arguments: argparse.Namespace) -> None:
     export_extxyz(dataset, len(dataset), arguments.output)
 
 
+def _potential(arguments: argparse.Namespace) -> None:
+    from gpip.models.describe import describe
+
+    print(describe(arguments.file))
+
+
 def _schema(arguments: argparse.Namespace) -> None:
     from gpip.config.reference import markdown
 
@@ -113,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("file")
     export.add_argument("output")
     export.set_defaults(run=_dataset_export)
+    potential = commands.add_parser("potential", help="print what is inside a checkpoint")
+    potential.add_argument("file")
+    potential.set_defaults(run=_potential)
     species = commands.add_parser("species", help="the OPLS-AA types and terms of a molecule, with their sources")
     species.add_argument("molecule", nargs="?", help="built-in name, or a SMILES with --smiles; without it: all names")
     species.add_argument("--smiles", action="store_true", help="the molecule is given as SMILES")

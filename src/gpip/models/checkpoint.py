@@ -1,7 +1,7 @@
 """Potentials in files, and weights from one potential to another."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,14 +9,18 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from gpip import __version__
 from gpip.config.backbones import MODELS, BackboneSettings
-from gpip.core.errors import InputError
+from gpip.core.errors import InputError, nearest
 from gpip.core.files import replacing
 from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
 
 SCHEMA = "gpip-potential"
 SCHEMA_VERSION = 1
+"""Raise it when the layout of the file changes, or when the same settings and weights give other numbers."""
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""From each older version, what makes its record one of the next version; a version without entry is refused."""
 
 
 def save_potential(
@@ -37,8 +41,10 @@ def save_potential(
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """The checked content of a file by `save_potential`: backbone, state, provenance.
 
+    A file of an older schema version is brought to this one where that is possible.
+
     Raises:
-        InputError: no such file, not a checkpoint, damaged, or of a newer version.
+        InputError: no such file, not a checkpoint, damaged, of a newer version, or of one too old.
     """
     try:
         record = torch.load(path, map_location="cpu", weights_only=True)
@@ -49,11 +55,35 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise InputError(f"checkpoint {path} cannot be read; make it again: {reason[:200]}") from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise InputError(f"checkpoint {path} is not a potential written by gpip (schema {SCHEMA!r} expected)")
-    if record["schema_version"] != SCHEMA_VERSION:
-        raise InputError(
-            f"checkpoint {path}: schema version {record['schema_version']}, this gpip reads {SCHEMA_VERSION}"
-        )
+    record = _upgraded(path, record)
+    for key in ("backbone", "state", "provenance"):
+        if not isinstance(record.get(key), dict):
+            raise InputError(f"checkpoint {path} is incomplete: no {key!r} in it; make it again")
     return record
+
+
+def _upgraded(path: str | Path, record: dict[str, Any]) -> dict[str, Any]:
+    while (version := record.get("schema_version")) != SCHEMA_VERSION:
+        if not isinstance(version, int):
+            raise InputError(f"checkpoint {path}: schema version {version!r} is not a number; make it again")
+        if version > SCHEMA_VERSION:
+            raise InputError(
+                f"checkpoint {path}: schema version {version}{_written_by(record)}, but this gpip {__version__} reads "
+                f"up to {SCHEMA_VERSION}: install the gpip that wrote it, or a newer one"
+            )
+        if version not in UPGRADES:
+            raise InputError(
+                f"checkpoint {path}: schema version {version}{_written_by(record)} is too old: this gpip "
+                f"{__version__} reads from {min([SCHEMA_VERSION, *UPGRADES])} on; make it again, or use the gpip that "
+                "wrote it"
+            )
+        record = UPGRADES[version](record) | {"schema_version": version + 1}
+    return record
+
+
+def _written_by(record: Mapping[str, Any]) -> str:
+    made = record.get("provenance")
+    return f" (written by gpip {made['gpip']})" if isinstance(made, dict) and "gpip" in made else ""
 
 
 def load_potential(path: str | Path, expected_settings: BackboneSettings | None = None) -> Potential:
@@ -64,18 +94,53 @@ def load_potential(path: str | Path, expected_settings: BackboneSettings | None 
     """
     record = read_checkpoint(path)
     if expected_settings is not None:
-        check_same_backbone(path, record["backbone"], expected_settings)
-    try:
-        settings = MODELS[record["backbone"]["model"]].model_validate(record["backbone"])
-    except (KeyError, ValidationError) as error:
-        raise InputError(f"checkpoint {path}: its backbone settings are unknown to this gpip: {error}") from None
-    potential = make_potential(settings)
-    dtype = next(tensor.dtype for name, tensor in record["state"].items() if name.startswith("backbone."))
-    try:
-        potential.to(dtype).load_state_dict(record["state"])
-    except RuntimeError as error:
-        raise InputError(f"checkpoint {path} does not fit its own backbone settings: {error}") from None
+        check_same_backbone(path, _plain(settings_of(path, record)), expected_settings)
+    return potential_of(path, record)
+
+
+def potential_of(path: str | Path, record: Mapping[str, Any]) -> Potential:
+    """The potential of a record by `read_checkpoint`; `path` names it in errors. Raises InputError."""
+    potential, state = make_potential(settings_of(path, record)), record["state"]
+    dtypes = [tensor.dtype for name, tensor in state.items() if name.startswith("backbone.")]
+    own = potential.state_dict()
+    wrong = [f"{name} is missing" for name in own if name not in state]
+    wrong += [f"{name} is unknown" for name in state if name not in own]
+    wrong += [
+        f"{name} has shape {tuple(state[name].shape)}, expected {tuple(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise InputError(
+            f"checkpoint {path}{_written_by(record)}: its weights do not fit its backbone settings in this gpip "
+            f"{__version__}: {'; '.join(wrong[:3])}{more}; make it again, or use the gpip that wrote it"
+        )
+    potential.to(next((dtype for dtype in dtypes if dtype.is_floating_point), torch.float32)).load_state_dict(state)
     return potential.eval()
+
+
+def settings_of(path: str | Path, record: Mapping[str, Any]) -> BackboneSettings:
+    """Backbone settings of a record; settings added since it was written have their defaults.
+
+    Raises:
+        InputError: a model, a setting or a value that this gpip does not know.
+    """
+    model = record["backbone"].get("model")
+    if model not in MODELS:
+        guess = nearest(str(model), MODELS)
+        raise InputError(
+            f"checkpoint {path}{_written_by(record)}: backbone {model!r} is unknown to this gpip {__version__}; "
+            f"{f'did you mean {guess!r}? ' if guess else ''}known: {', '.join(sorted(MODELS))}"
+        )
+    try:
+        return MODELS[model].model_validate(record["backbone"])
+    except ValidationError as error:
+        wrong = "; ".join(": ".join([*map(str, one["loc"]), one["msg"]]) for one in error.errors())
+        raise InputError(
+            f"checkpoint {path}{_written_by(record)}: backbone settings unknown to this gpip {__version__}: "
+            f"{wrong}; install the gpip that wrote it, or make it again"
+        ) from None
 
 
 def check_same_backbone(path: str | Path, found: Mapping[str, Any], expected: BackboneSettings) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ase.data import chemical_symbols
 
 from gpip.config.backbones import BackboneSettings
 from gpip.config.pretraining import Recipe
@@ -44,11 +45,11 @@ def pretrain(
     torch.set_num_threads(n_threads)
     dataset = Dataset(dataset_path)
     potential = make_potential(backbone, seed_for(seed, "weights"))
+    elements = sorted({int(z) for system in dataset.systems.values() for z in system.species})
     objective: Objective
     if recipe.classical:
         objective = _classical(potential, recipe, dataset, str(dataset_path))
     else:
-        elements = sorted({int(z) for system in dataset.systems.values() for z in system.species})
         torch.manual_seed(seed_for(seed, "pretext weights"))
         objective = PretextObjective(potential, recipe, dataset, elements, seed)
         _check(potential, recipe)
@@ -75,7 +76,8 @@ def pretrain(
     )
     objective.module.to(training_device(device))
     result = train(objective, plan)
-    save_potential(checkpoint, potential, backbone, provenance("pretraining", settings | result, seed, [dataset_path]))
+    made = provenance("pretraining", settings | result, seed, [dataset_path])
+    save_potential(checkpoint, potential, backbone, made | {"elements": [chemical_symbols[z] for z in elements]})
     plan.checkpoint.unlink(missing_ok=True)
 
 

@@ -5,7 +5,7 @@ import torch
 
 from gpip.config.backbones import PaiNNSettings, SchNetSettings
 from gpip.core.errors import InputError
-from gpip.models import load_potential, make_backbone, make_potential, save_potential, transfer_weights
+from gpip.models import checkpoint, load_potential, make_backbone, make_potential, save_potential, transfer_weights
 from gpip.models.checkpoint import read_checkpoint
 
 SETTINGS = SchNetSettings(model="schnet", n_layers=1, n_features=8, n_radial=6)
@@ -79,6 +79,57 @@ def test_unusable_files(saved, tmp_path):
     torch.save(unknown, tmp_path / "unknown.ckpt")
     with pytest.raises(InputError, match="unknown to this gpip"):
         load_potential(tmp_path / "unknown.ckpt")
+
+
+def changed(path, tmp_path, **changes):
+    torch.save(torch.load(path, weights_only=True) | changes, tmp_path / "changed.ckpt")
+    return tmp_path / "changed.ckpt"
+
+
+def test_versions_that_are_refused_say_who_wrote_them_and_what_to_do(saved, tmp_path):
+    newer = changed(saved[1], tmp_path, schema_version=99, provenance={"gpip": "9.8"})
+    with pytest.raises(InputError, match=r"schema version 99 \(written by gpip 9.8\), but this gpip .* newer one"):
+        load_potential(newer)
+    with pytest.raises(InputError, match=r"schema version 0 is too old: this gpip .* reads from 1 on; make it again"):
+        load_potential(changed(saved[1], tmp_path, schema_version=0))
+    with pytest.raises(InputError, match="schema version None is not a number"):
+        load_potential(changed(saved[1], tmp_path, schema_version=None))
+
+
+def test_older_version_with_an_upgrade_is_read(saved, tmp_path, monkeypatch):
+    plain = torch.load(saved[1], weights_only=True)
+    old = changed(saved[1], tmp_path, schema_version=-1, weights=plain["state"], state={})
+    monkeypatch.setitem(checkpoint.UPGRADES, -1, lambda record: record | {"state": record["weights"]})
+    with pytest.raises(InputError, match=r"schema version 0 is too old: this gpip .* reads from -1 on"):
+        load_potential(old)
+    monkeypatch.setitem(checkpoint.UPGRADES, 0, lambda record: record)
+    for name, tensor in load_potential(old).state_dict().items():
+        assert torch.equal(saved[0].state_dict()[name], tensor)
+
+
+def test_setting_that_an_older_file_lacks_has_its_default(saved, tmp_path):
+    backbone = torch.load(saved[1], weights_only=True)["backbone"]
+    assert backbone.pop("cutoff_angstrom") == SETTINGS.cutoff_angstrom == 5.0
+    load_potential(changed(saved[1], tmp_path, backbone=backbone), SETTINGS)
+
+
+def test_what_does_not_fit_is_named(saved, tmp_path):
+    record = torch.load(saved[1], weights_only=True)
+    with pytest.raises(InputError, match="unknown key 'n_heads'"):
+        load_potential(changed(saved[1], tmp_path, backbone=record["backbone"] | {"n_heads": 8}))
+    with pytest.raises(InputError, match="incomplete: no 'state'"):
+        load_potential(changed(saved[1], tmp_path, state=None))
+    state = dict(record["state"])
+    state["backbone.extra"] = state.pop("backbone.embedding.weight")
+    state["energy_head.layers.2.bias"] = torch.zeros(2)
+    with pytest.raises(InputError) as error:
+        load_potential(changed(saved[1], tmp_path, state=state))
+    for part in (
+        "backbone.embedding.weight is missing",
+        "backbone.extra is unknown",
+        "energy_head.layers.2.bias has shape (2,), expected (1,)",
+    ):
+        assert part in str(error.value)
 
 
 @pytest.mark.parametrize("energy_head", ["fresh", "carried"])

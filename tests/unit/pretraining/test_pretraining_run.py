@@ -68,7 +68,9 @@ def test_each_recipe_changes_the_backbone_and_logs_its_tasks(tmp_path, dataset, 
     assert list(table.step) == [0, 4, 7]
     assert table[[f"gradient_norm_{task}" for task in tasks]].notna().all().all()
     assert list((folder / "tensorboard").iterdir())
-    assert read_checkpoint(folder / "model.ckpt")["provenance"]["settings"]["recipe"]
+    made = read_checkpoint(folder / "model.ckpt")["provenance"]
+    assert made["settings"]["recipe"]
+    assert made["elements"] == ["H", "O"]
 
 
 def test_resumed_equals_uninterrupted(tmp_path, dataset, monkeypatch):
