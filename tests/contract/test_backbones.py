@@ -12,6 +12,7 @@ from gpip.config.backbones import (
     GemNetSettings,
     PaiNNSettings,
     SchNetSettings,
+    SE3TransformerSettings,
     SphereNetSettings,
 )
 from gpip.core.errors import InputError
@@ -31,6 +32,7 @@ SETTINGS = {
     "spherenet": SphereNetSettings(model="spherenet", n_radial=8, **SIZE, **SMALL_SPHERENET),
     "egnn": EGNNSettings(model="egnn", **SIZE),
     "et": ETSettings(model="et", n_radial=8, n_heads=2, **SIZE),
+    "se3_transformer": SE3TransformerSettings(model="se3_transformer", n_channels=4, division=2, **SIZE),
 }
 SKEWED = np.array([[6.0, 0, 0], [2.5, 5.0, 0], [-1.0, 1.5, 5.5]])
 SMALL = np.diag([3.0, 3.4, 3.8])

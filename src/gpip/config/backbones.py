@@ -215,8 +215,68 @@ class ETSettings(RadialSettings):
         return self
 
 
+class SE3TransformerSettings(BackboneSettings):
+    """SE(3)-Transformer (Fuchs, Worrall, Fischer, Welling, NeurIPS 2020).
+
+    `wang-ani` has the sizes of Wang et al. (2023), `fuchs-qm9` those of the authors' run.
+    """
+
+    presets: ClassVar = {
+        "wang-ani": {
+            "n_layers": 3,
+            "n_features": 32,
+            "n_channels": 8,
+            "n_degrees": 4,
+            "n_heads": 2,
+            "division": 4,
+            "cutoff_angstrom": 5.0,
+        },
+        "fuchs-qm9": {
+            "n_layers": 7,
+            "n_features": 128,
+            "n_channels": 32,
+            "n_degrees": 4,
+            "n_heads": 8,
+            "division": 2,
+            "cutoff_angstrom": 5.0,
+        },
+    }
+
+    model: Literal["se3_transformer"]
+    n_features: Count = 32
+    """Scalars of an atom at the beginning and at the end."""
+    n_channels: Count = 8
+    """Of an atom in between, of each degree."""
+    n_degrees: int = Field(default=4, ge=1, le=6)
+    """Degrees 0, 1, ... of the features."""
+    n_heads: Count = 2
+    """Attention heads; they share n_channels / division equally."""
+    division: Count = 4
+    """Keys and values have n_channels / division channels."""
+    smooth: bool = True
+    """Smooth activations and an end of attention at the cutoff; without it, as in the authors' code, energies jump
+    there, and forces where a ReLU sets in."""
+    pseudotensors: bool = False
+    """Also send what behaves unlike harmonics under inversion, as in the paper; mirror images then differ in energy."""
+
+    @model_validator(mode="after")
+    def _equal_heads(self) -> "SE3TransformerSettings":
+        if self.n_channels // self.division % self.n_heads or self.n_channels < self.division:
+            raise ValueError(
+                f"n_channels: {self.n_channels} divided by {self.division} (division) cannot be shared equally by "
+                f"{self.n_heads} heads (n_heads)"
+            )
+        return self
+
+
 Backbone = Annotated[
-    SchNetSettings | PaiNNSettings | GemNetSettings | SphereNetSettings | EGNNSettings | ETSettings,
+    SchNetSettings
+    | PaiNNSettings
+    | GemNetSettings
+    | SphereNetSettings
+    | EGNNSettings
+    | ETSettings
+    | SE3TransformerSettings,
     Field(discriminator="model"),
 ]
 MODELS = {
@@ -226,4 +286,5 @@ MODELS = {
     "spherenet": SphereNetSettings,
     "egnn": EGNNSettings,
     "et": ETSettings,
+    "se3_transformer": SE3TransformerSettings,
 }

@@ -16,6 +16,7 @@ BACKBONES = {
     "spherenet": "gpip.models.spherenet:SphereNet",
     "egnn": "gpip.models.egnn:EGNN",
     "et": "gpip.models.et:EquivariantTransformer",
+    "se3_transformer": "gpip.models.se3_transformer:SE3Transformer",
 }
 """A new backbone is one module, its settings in `gpip.config.backbones`, and one line here."""
 
