@@ -13,7 +13,7 @@ from typing import NamedTuple
 import mdtraj
 import numpy as np
 
-from gpip.core.units import NM_TO_ANGSTROM
+from gpip.core.units import AVOGADRO_PER_MOL, NM_TO_ANGSTROM
 from gpip.metrics.diffusion import (
     Slope,
     finite_size_correction,
@@ -62,12 +62,15 @@ DIFFUSION = {
 
 def density_rows(folder: Path) -> Iterator[str]:
     """One row of the table for each system at constant pressure."""
-    yield "| system | molecules | T, K | density, g/cm³ | target | off by | converged | target from |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| system | molecules | salt, mol/L | T, K | density, g/cm³ | target | off by | converged | target from |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for path in sorted(folder.glob("results/systems/*/npt/density.json")):
         found = json.loads(path.read_text())
         manifest = json.loads((path.parents[1] / "manifest.json").read_text())
         contents = ", ".join(f"{n} {name}" for name, n in manifest["molecules"].items())
+        ions = [n for name, n in manifest["molecules"].items() if name.endswith("+")]
+        litres_per_mol = found["volume_angstrom3"] * AVOGADRO_PER_MOL * 1e-27
+        salt = f"{sum(ions) / litres_per_mol:.2f}" if ions else ""
         value, error = found["density_g_per_cm3"], found["density_standard_error_g_per_cm3"]
         target = DENSITIES.get(found["system"])
         shown, off, source = "none found", "", ""
@@ -77,8 +80,9 @@ def density_rows(folder: Path) -> Iterator[str]:
             off, source = f"{100 * (value / nearest - 1):+.1f} %", target.source
         settings = found["provenance"]["settings"]["npt"]
         yield (
-            f"| {found['system']} | {contents} | {settings['temperature_kelvin']:g} | {value:.4f} ± {error:.4f} | "
-            f"{shown} | {off} | {'yes' if found['converged'] else '; '.join(found['reasons'])} | {source} |"
+            f"| {found['system']} | {contents} | {salt} | {settings['temperature_kelvin']:g} | "
+            f"{value:.4f} ± {error:.4f} | {shown} | {off} | "
+            f"{'yes' if found['converged'] else '; '.join(found['reasons'])} | {source} |"
         )
 
 
