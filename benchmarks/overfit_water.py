@@ -24,6 +24,7 @@ SETTINGS = {
     "painn": {"n_features": 32},
     "egnn": {"n_layers": 4, "n_features": 128},
     "et": {"n_layers": 3, "n_features": 64, "n_heads": 4},
+    "se3_transformer": {},
 }
 CUTOFF_ANGSTROM, GOAL_MEV_PER_ANGSTROM = 3.5, 5.0
 

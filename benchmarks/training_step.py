@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from gpip.config.backbones import EGNNSettings, ETSettings, PaiNNSettings, SchNetSettings
+from gpip.config.backbones import EGNNSettings, ETSettings, PaiNNSettings, SchNetSettings, SE3TransformerSettings
 from gpip.core.frame import Frame
 from gpip.graphs.batching import graph_from_frames
 from gpip.models.registry import make_potential
@@ -25,6 +25,7 @@ NETWORKS = {
     "PaiNN 3 x 128": PaiNNSettings(model="painn", preset="painn-paper"),
     "EGNN 5 x 256": EGNNSettings(model="egnn", preset="wang-ani"),
     "ET 6 x 256": ETSettings(model="et", preset="wang-ani"),
+    "SE(3)-T 3 x 8": SE3TransformerSettings(model="se3_transformer", preset="wang-ani"),
 }
 WATER = np.array([[0.0, 0.0, 0.0], [0.757, 0.586, 0.0], [-0.757, 0.586, 0.0]])
 

@@ -69,10 +69,10 @@ def test_harmonics_and_kernels_are_the_same_but_for_conventions(bases, kernels, 
         torch.testing.assert_close(basis @ basis.T, torch.eye(2 * degree + 1, dtype=torch.float64), rtol=0, atol=1e-10)
     for (degree_in, degree_out), (ours, other) in kernels.items():
         factor = factors[degree_in, degree_out]
-        torch.testing.assert_close(ours * factor[:, None, None], other, rtol=0, atol=1e-8)
+        torch.testing.assert_close(ours * factor[:, None, None], other, rtol=0, atol=1e-12)
         # Up to their sign they differ by the scale that ours have.
         expected = torch.full_like(factor, (4 * torch.pi * (2 * degree_out + 1)) ** -0.5)
-        torch.testing.assert_close(factor.abs(), expected, rtol=1e-6, atol=0)
+        torch.testing.assert_close(factor.abs(), expected, rtol=1e-10, atol=0)
 
 
 @torch.no_grad()
@@ -119,8 +119,8 @@ def graph_of(name, backbone):
 
 
 def assert_same(given, expected):
-    """To 1e-7 of the largest number."""
-    np.testing.assert_allclose(given.detach().numpy(), expected, rtol=0, atol=1e-7 * np.abs(expected).max())
+    """To 1e-10 of the largest number."""
+    np.testing.assert_allclose(given.detach().numpy(), expected, rtol=0, atol=1e-10 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("name", ["molecule", "crystal"])
