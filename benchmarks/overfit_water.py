@@ -22,7 +22,7 @@ WATER = np.array([[0.0, 0.0, 0.0], [0.757, 0.586, 0.0], [-0.757, 0.586, 0.0]])
 SETTINGS = {
     "schnet": {"n_features": 32},
     "painn": {"n_features": 32},
-    "egnn": {"n_layers": 4, "n_features": 128},
+    "egnn": {"n_layers": 3, "n_features": 64, "bounded": True},
     "et": {"n_layers": 3, "n_features": 64, "n_heads": 4},
     "se3_transformer": {},
 }
@@ -53,7 +53,7 @@ def steps_to_goal(
         loss = (predicted["forces"] - forces).square().mean()
         loss = loss + 1e-3 * (predicted["energy"] - energies).square().mean()
         loss.backward(inputs=list(potential.parameters()))
-        torch.nn.utils.clip_grad_norm_(potential.parameters(), 10.0)
+        torch.nn.utils.clip_grad_norm_(potential.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         error = 1000 * (predicted["forces"] - forces).abs().mean().item()
