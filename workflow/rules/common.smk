@@ -22,7 +22,8 @@ shell.prefix(
 try:
     project = project_from(config)
     check_labels(project)
-    check_force_fields(project)
+    if workflow.is_main_process:  # the jobs it starts read this file, too
+        check_force_fields(project)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -14,5 +14,5 @@ with logged_job(snakemake.log[0]):
         snakemake.output.temperature_table,
         snakemake.output.summary,
         n_threads=snakemake.threads,
-        platform="gpu" if snakemake.resources.gpu else "CPU",
+        platform="gpu" if snakemake.resources.gpu else "cpu",
     )

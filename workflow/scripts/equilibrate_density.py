@@ -15,5 +15,5 @@ with logged_job(snakemake.log[0]):
         snakemake.output.density_table,
         snakemake.output.summary,
         n_threads=snakemake.threads,
-        platform="gpu" if snakemake.resources.gpu else "CPU",
+        platform="gpu" if snakemake.resources.gpu else "cpu",
     )

@@ -10,5 +10,5 @@ with logged_job(snakemake.log[0]):
         snakemake.output.topology,
         snakemake.output.summary,
         n_threads=snakemake.threads,
-        platform="gpu" if snakemake.resources.gpu else "CPU",
+        platform="gpu" if snakemake.resources.gpu else "cpu",
     )

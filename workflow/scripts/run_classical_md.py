@@ -14,5 +14,5 @@ with logged_job(snakemake.log[0]):
         snakemake.output.trajectory,
         snakemake.output.log_table,
         n_threads=snakemake.threads,
-        platform="gpu" if snakemake.resources.gpu else "CPU",
+        platform="gpu" if snakemake.resources.gpu else "cpu",
     )

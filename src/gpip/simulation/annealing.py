@@ -59,7 +59,7 @@ def anneal_system(
     run_seed = seed_for(seed, "annealing", name)
     pdb = PDBFile(str(topology_path))
     dynamics = Cooling(name, settings, run_seed, pdb, Path(system_path))
-    hardware = choose_platform(platform, n_threads)
+    hardware = choose_platform(platform, n_threads, dynamics.system)
     folder = WorkFolder(out_summary, {**record, "platform": hardware.platform.getName()})
     plan = stretches(settings.n_records, settings.steps_per_record, settings.frames_per_checkpoint)
     label = f"{name} from {settings.start_kelvin:g} to {settings.end_kelvin:g} K"

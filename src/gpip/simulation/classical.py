@@ -52,7 +52,7 @@ def run_classical_md(
     run_seed = seed_for(seed, "classical_md", name, f"{temperature_kelvin:g}")
     pdb = PDBFile(str(topology_path))
     dynamics = ClassicalDynamics(name, settings, temperature_kelvin, run_seed, pdb, Path(system_path))
-    hardware = choose_platform(platform, n_threads)
+    hardware = choose_platform(platform, n_threads, dynamics.system)
     folder = WorkFolder(trajectory_path, {**record, "platform": hardware.platform.getName()})
     per_chunk = settings.frames_per_checkpoint
     plan = unrecorded(settings.n_equilibration_steps, settings.steps_per_frame, per_chunk)

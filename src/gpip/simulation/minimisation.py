@@ -76,7 +76,7 @@ def minimise_system(
     check_atoms(system, pdb.topology, system_path)
     molecules = molecule_of_atoms(pdb.topology)
     groups = _own_groups(system)
-    context = openmm.Context(system, openmm.VerletIntegrator(0.001), *choose_platform(platform, n_threads))
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), *choose_platform(platform, n_threads, system))
     context.setPositions(pdb.positions)
     context.applyConstraints(CONSTRAINT_TOLERANCE)
     before = _point(context, groups)

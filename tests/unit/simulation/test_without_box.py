@@ -4,6 +4,7 @@ from pathlib import Path
 
 import mdtraj
 import numpy as np
+import openmm
 import pandas as pd
 import pytest
 from start_systems import built, minimised
@@ -17,6 +18,7 @@ from gpip.simulation.annealing import anneal_system
 from gpip.simulation.classical import degrees_of_freedom, load_system, masses_amu, run_classical_md
 from gpip.simulation.density import equilibrate_density
 from gpip.simulation.labels import classical_labels
+from gpip.simulation.platforms import choose_platform
 
 ETHER = {
     "species": {"dimethyl-ether": {"smiles": "COC", "count": 1}},
@@ -155,3 +157,12 @@ def test_bonds_to_hydrogen_hold_their_length_and_their_degrees_of_freedom(tmp_pa
     assert log.temperature_kelvin.between(50, 900).all()
     with pytest.raises(InputError, match=r"6 bonds or angles are rigid, .* constraints: none"):
         classical_labels(files[1], 10 * trajectory.xyz, np.zeros((3, 3)))
+
+
+def test_a_molecule_without_a_box_takes_the_platform_that_is_faster_for_it(ether):
+    molecule = load_system(ether[1])
+    assert choose_platform("cpu", system=molecule).platform.getName() == "Reference"
+    many = openmm.System()
+    for _ in range(101):
+        many.addParticle(1.0)
+    assert choose_platform("cpu", system=many).platform.getName() == choose_platform("cpu").platform.getName() == "CPU"
