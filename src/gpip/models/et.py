@@ -6,11 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
-from gpip.models.attention import attention_scores, attention_sum
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
-from gpip.models.messages import Sides, bond_sum, pair_sum, sides_of
+from gpip.models.neighbour_sums import Around, bond_sum, neighbour_products, neighbour_sum
 from gpip.models.radial import ExpNormalBasis
-from gpip.models.splines import Bins, interpolate, node_distances, spline_through
+from gpip.models.splines import node_distances, spline_through
 
 BINS_PER_RADIAL = 20
 
@@ -48,10 +47,10 @@ class NeighbourEmbedding(nn.Module):
         self.filter = _xavier(n_radial, n_features)
         self.combine = _xavier(2 * n_features, n_features)
 
-    def forward(self, scalars: Tensor, species: Tensor, nodes: Nodes, bins: Bins, sides: Sides) -> Tensor:
-        filters = interpolate(spline_through(_at_nodes(self.filter, nodes) * nodes.cutoff), bins)
-        around = pair_sum(filters, self.embedding(species), sides)
-        return self.combine(torch.cat([scalars, around], 1))
+    def forward(self, scalars: Tensor, species: Tensor, nodes: Nodes, around: Around) -> Tensor:
+        table = spline_through(_at_nodes(self.filter, nodes) * nodes.cutoff)
+        neighbours = neighbour_sum(table, self.embedding(species)[:, None], around).squeeze(1)
+        return self.combine(torch.cat([scalars, neighbours], 1))
 
 
 class Attention(nn.Module):
@@ -73,40 +72,37 @@ class Attention(nn.Module):
         self.value_filter = _xavier(n_radial, 3 * n_features)
 
     def forward(
-        self, scalars: Tensor, vectors: Tensor | None, nodes: Nodes, bins: Bins, unit: Tensor, sides: Sides
+        self, scalars: Tensor, vectors: Tensor | None, nodes: Nodes, unit: Tensor, around: Around
     ) -> tuple[Tensor, Tensor]:
         """Changes of scalars [n_atoms, n_features] and vectors [n_atoms, 3, n_features]; None stands for zero."""
         normed = self.norm(scalars)
         query, key = self.query(normed), self.key(normed)
         values = self.value(normed).chunk(3, dim=1)
-        (for_key, *for_values), (key_at_zero, *values_at_zero) = self._filters(nodes, bins, scalars.dtype)
+        (key_table, *tables), (key_at_zero, *values_at_zero) = self._filters(nodes, scalars.dtype)
 
-        weights = nn.functional.silu(attention_scores(query, key, for_key, self.n_heads, sides))
-        around = attention_sum(weights, for_values[0], values[0], sides)
-        change_of_vectors = bond_sum(for_values[2], values[2], unit, sides)
+        scores = neighbour_products(key_table, query[:, None], key[:, None], around, 1, self.n_heads)
+        attended = neighbour_sum(tables[0], values[0][:, None], around, nn.functional.silu(scores)).squeeze(1)
+        change_of_vectors = bond_sum(tables[2], values[2], unit, around)
         # The atom itself, at distance zero and without a direction.
         own = nn.functional.silu((query * key * key_at_zero).unflatten(1, (self.n_heads, -1)).sum(2, keepdim=True))
         own = own * (values[0] * values_at_zero[0]).unflatten(1, (self.n_heads, -1))
-        out = self.out(around + own.flatten(1)).chunk(3, dim=1)
+        out = self.out(attended + own.flatten(1)).chunk(3, dim=1)
         if vectors is None:
             return out[2], change_of_vectors
 
         u, v, w = self.mix(vectors).chunk(3, dim=2)
         sent = values[1][:, None] * vectors
-        turned = [pair_sum(for_values[1], sent[:, axis], sides) for axis in range(3)]
-        change_of_vectors = change_of_vectors + torch.stack(turned, 1) + sent * values_at_zero[1] + w * out[0][:, None]
+        change_of_vectors = change_of_vectors + neighbour_sum(tables[1], sent, around)
+        change_of_vectors = change_of_vectors + sent * values_at_zero[1] + w * out[0][:, None]
         return (u * v).sum(1) * out[1] + out[2], change_of_vectors
 
-    def _filters(self, nodes: Nodes, bins: Bins, dtype: torch.dtype) -> tuple[list[Tensor], list[Tensor]]:
-        """Of the key and the three parts of the value: at the pairs [n_pairs, n_features], and at distance zero."""
+    def _filters(self, nodes: Nodes, dtype: torch.dtype) -> tuple[list[Tensor], list[Tensor]]:
+        """Of the key and the three parts of the value: tables [n_bins + 3, n_features], and values at distance zero."""
         key = nn.functional.silu(_at_nodes(self.key_filter, nodes))
         values = nn.functional.silu(_at_nodes(self.value_filter, nodes)).chunk(3, dim=1)
         cut = (True, self.vector_cutoff, self.vector_cutoff)
-        tables = [key, *(part * nodes.cutoff if yes else part for part, yes in zip(values, cut, strict=True))]
-        return (
-            [interpolate(spline_through(table), bins) for table in tables],
-            [table[nodes.zero].to(dtype) for table in tables],
-        )
+        filters = [key, *(part * nodes.cutoff if yes else part for part, yes in zip(values, cut, strict=True))]
+        return [spline_through(each) for each in filters], [each[nodes.zero].to(dtype) for each in filters]
 
 
 class EquivariantTransformer(Backbone):
@@ -141,11 +137,11 @@ class EquivariantTransformer(Backbone):
         difference = graph.pair_vectors()
         distance = difference.square().sum(-1).sqrt()
         unit = difference / distance[:, None]
-        bins, sides, nodes = Bins(distance, self.cutoff_angstrom, self.n_bins), sides_of(graph), self._nodes()
-        scalars = self.neighbours(self.embedding(graph.species), graph.species, nodes, bins, sides)
+        around, nodes = Around(graph, distance, self.cutoff_angstrom, self.n_bins), self._nodes()
+        scalars = self.neighbours(self.embedding(graph.species), graph.species, nodes, around)
         vectors = None
         for layer in self.layers:
-            change, change_of_vectors = layer(scalars, vectors, nodes, bins, unit, sides)
+            change, change_of_vectors = layer(scalars, vectors, nodes, unit, around)
             scalars = scalars + change
             vectors = change_of_vectors if vectors is None else vectors + change_of_vectors
         return Features(self.norm(scalars), vectors)

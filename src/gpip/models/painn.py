@@ -7,9 +7,13 @@ from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
-from gpip.models.messages import Sides, bond_sum, pair_sum, sides_of
+from gpip.models.neighbour_sums import Around, bond_sum, neighbour_sum
 from gpip.models.norms import smooth_norm
-from gpip.models.radial import BesselBasis, cosine_cutoff
+from gpip.models.radial import BesselBasis
+from gpip.models.splines import LinearFilters
+
+BINS_PER_WAVE = 40
+"""Intervals of the filters' splines for each Bessel function; see the test for their error."""
 
 
 class Message(nn.Module):
@@ -24,19 +28,17 @@ class Message(nn.Module):
         self,
         scalars: Tensor,
         vectors: Tensor | None,
-        radial: Tensor,
-        cutoff: Tensor,
+        filters: LinearFilters,
         unit: Tensor,
-        sides: Sides,
+        around: Around,
     ) -> tuple[Tensor, Tensor]:
         """Changes of scalars and vectors. `vectors` None stands for zero, before the first layer."""
-        filters = (self.filter(radial) * cutoff[:, None]).chunk(3, dim=-1)
-        phi = self.phi(scalars).chunk(3, dim=-1)
-        change = pair_sum(filters[0], phi[0], sides)
-        change_of_vectors = bond_sum(filters[1], phi[1], unit, sides)
+        tables = filters(self.filter).chunk(3, dim=1)
+        phi = self.phi(scalars).chunk(3, dim=1)
+        change = neighbour_sum(tables[0], phi[0][:, None], around).squeeze(1)
+        change_of_vectors = bond_sum(tables[1], phi[1], unit, around)
         if vectors is not None:
-            turned = [pair_sum(filters[2], phi[2] * vectors[:, axis], sides) for axis in range(3)]
-            change_of_vectors = change_of_vectors + torch.stack(turned, dim=1)
+            change_of_vectors = change_of_vectors + neighbour_sum(tables[2], phi[2][:, None] * vectors, around)
         return change, change_of_vectors
 
 
@@ -64,20 +66,20 @@ class PaiNN(Backbone):
     def __init__(self, n_layers: int, n_features: int, n_radial: int, cutoff_angstrom: float) -> None:
         super().__init__(n_features, cutoff_angstrom)
         self.embedding = SpeciesEmbedding(n_features)
-        self.basis = BesselBasis(n_radial, cutoff_angstrom)
+        basis = BesselBasis(n_radial, cutoff_angstrom)
+        self.filters = LinearFilters(basis, cutoff_angstrom, BINS_PER_WAVE * n_radial)
         self.messages = nn.ModuleList(Message(n_features, n_radial) for _ in range(n_layers))
         self.updates = nn.ModuleList(Update(n_features) for _ in range(n_layers))
 
     def forward(self, graph: Graph) -> Features:
         difference = graph.pair_vectors()
         distance = difference.square().sum(-1).sqrt()
-        radial, cutoff = self.basis(distance), cosine_cutoff(distance, self.cutoff_angstrom)
         unit = difference / distance[:, None]
-        sides = sides_of(graph)
+        around = Around(graph, distance, self.cutoff_angstrom, self.filters.n_bins)
         scalars = self.embedding(graph.species)
         vectors = None
         for message, update in zip(self.messages, self.updates, strict=True):
-            ds, dv = message(scalars, vectors, radial, cutoff, unit, sides)
+            ds, dv = message(scalars, vectors, self.filters, unit, around)
             scalars, vectors = scalars + ds, dv if vectors is None else vectors + dv
             ds, dv = update(scalars, vectors)
             scalars, vectors = scalars + ds, vectors + dv

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
-from gpip.models.messages import Sides, pair_sum, sides_of
+from gpip.models.neighbour_sums import Around, neighbour_sum
 from gpip.models.radial import GaussianBasis
-from gpip.models.splines import Bins, RadialFilter
+from gpip.models.splines import RadialFilter
 
-BINS_PER_GAUSSIAN = 20
+BINS_PER_GAUSSIAN = 10
 
 
 class ShiftedSoftplus(nn.Module):
@@ -34,8 +34,9 @@ class Interaction(nn.Module):
             nn.Linear(n_features, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features)
         )
 
-    def forward(self, scalars: Tensor, bins: Bins, sides: Sides) -> Tensor:
-        return self.after(pair_sum(self.filter(bins), self.before(scalars), sides))
+    def forward(self, scalars: Tensor, around: Around) -> Tensor:
+        sums = neighbour_sum(self.filter.coefficients(), self.before(scalars)[:, None], around)
+        return self.after(sums.squeeze(1))
 
 
 class SchNet(Backbone):
@@ -51,9 +52,8 @@ class SchNet(Backbone):
 
     def forward(self, graph: Graph) -> Features:
         distance = graph.pair_vectors().square().sum(-1).sqrt()
-        bins = Bins(distance, self.cutoff_angstrom, self.n_bins)
-        sides = sides_of(graph)
+        around = Around(graph, distance, self.cutoff_angstrom, self.n_bins)
         scalars = self.embedding(graph.species)
         for interaction in self.interactions:
-            scalars = scalars + interaction(scalars, bins, sides)
+            scalars = scalars + interaction(scalars, around)
         return Features(scalars)

@@ -8,6 +8,7 @@ their digits.
 """
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -34,29 +35,33 @@ class Bins:
         self.inside = scaled < n_bins
         self.bin = scaled.long().clamp_(max=n_bins - 1)
         self.fraction = scaled - self.bin
-        self.by_bin = torch.argsort(self.bin)
-        n_pairs = torch.bincount(self.bin, minlength=n_bins)
-        self.first = torch.cumsum(n_pairs, 0) - n_pairs
-        self._weights: dict[int, tuple[Tensor, Tensor]] = {}
-        self._rows = self.bin[:, None] + torch.arange(DEGREE + 1, device=distance.device)
+        self._weights: dict[int, Tensor] = {}
 
-    def weights(self, degree: int) -> tuple[Tensor, Tensor]:
-        """B-splines [n_pairs, degree + 1], 0 beyond the cutoff, and [degree + 1, n_pairs] sorted by bin."""
+    @functools.cached_property
+    def _by_bin(self) -> tuple[Tensor, Tensor]:
+        """Pairs sorted by bin, and where each bin begins."""
+        n_pairs = torch.bincount(self.bin, minlength=self.n_bins)
+        return torch.argsort(self.bin), torch.cumsum(n_pairs, 0) - n_pairs
+
+    def weights(self, degree: int) -> Tensor:
+        """B-splines [n_pairs, degree + 1], zero beyond the cutoff."""
         if degree not in self._weights:
             pieces = _PIECES[degree](self.fraction, 1.0 - self.fraction)
-            weights = torch.stack(pieces, 1) * self.inside[:, None]
-            self._weights[degree] = weights, weights[self.by_bin].T.contiguous()
+            self._weights[degree] = torch.stack(pieces, 1) * self.inside[:, None]
         return self._weights[degree]
+
+    def taps(self, order: int) -> Tensor:
+        """B-splines of a derivative of that order, [n_pairs, 4], filled up with zeros."""
+        return nn.functional.pad(self.weights(DEGREE - order), (0, order))
 
     def interpolate(self, coefficients: Tensor, order: int) -> Tensor:
         """Derivative of some order of the spline, [n_bins + 3, n] to [n_pairs, n]. Not differentiable."""
         degree, dtype = DEGREE - order, self.fraction.dtype
         if degree < 0:
             return coefficients.new_zeros(len(self.bin), coefficients.shape[1], dtype=dtype)
-        for _ in range(order):
-            coefficients = torch.diff(coefficients, dim=0) * self.per_angstrom
-        rows, weights = self._rows[:, : degree + 1], self.weights(degree)[0]
-        return nn.functional.embedding_bag(rows, coefficients.to(dtype), per_sample_weights=weights, mode="sum")
+        rows = self.bin[:, None] + torch.arange(degree + 1, device=self.bin.device)
+        table, weights = self.derivative(coefficients, order).to(dtype), self.weights(degree)
+        return nn.functional.embedding_bag(rows, table, per_sample_weights=weights, mode="sum")
 
     def collect(self, values: Tensor, order: int) -> Tensor:
         """The transpose of `interpolate`, [n_pairs, n] to [n_bins + 3, n] float64. Not differentiable."""
@@ -64,13 +69,24 @@ class Bins:
         if degree < 0:
             return values.new_zeros(self.n_bins + DEGREE, values.shape[1], dtype=torch.float64)
         total = values.new_zeros(self.n_bins + degree, values.shape[1], dtype=torch.float64)
-        for piece, weights in enumerate(self.weights(degree)[1]):
+        by_bin, first = self._by_bin
+        for piece, weights in enumerate(self.weights(degree)[by_bin].T.contiguous()):
             total[piece : piece + self.n_bins] += nn.functional.embedding_bag(
-                self.by_bin, values, self.first, per_sample_weights=weights, mode="sum"
+                by_bin, values, first, per_sample_weights=weights, mode="sum"
             )
+        return self.transposed_derivative(total, order)
+
+    def derivative(self, coefficients: Tensor, order: int) -> Tensor:
+        """Coefficients of the derivative, one row fewer for each order. Not differentiable."""
         for _ in range(order):
-            total = torch.diff(nn.functional.pad(total, (0, 0, 1, 1)), dim=0) * -self.per_angstrom
-        return total
+            coefficients = torch.diff(coefficients, dim=0) * self.per_angstrom
+        return coefficients
+
+    def transposed_derivative(self, coefficients: Tensor, order: int) -> Tensor:
+        """The transpose of `derivative`, one row more for each order."""
+        for _ in range(order):
+            coefficients = torch.diff(nn.functional.pad(coefficients, (0, 0, 1, 1)), dim=0) * -self.per_angstrom
+        return coefficients
 
 
 def interpolate(coefficients: Tensor, bins: Bins, order: int = 0) -> Tensor:
@@ -175,6 +191,7 @@ class RadialFilter(nn.Module):
     def __init__(self, basis: nn.Module, network: nn.Sequential, cutoff_angstrom: float, n_bins: int) -> None:
         super().__init__()
         self.network = network
+        self._kept: tuple[list[tuple[int, int]], Tensor] | None = None
         distance = node_distances(n_bins, cutoff_angstrom)
         with torch.no_grad():
             self.register_buffer("nodes", copy.deepcopy(basis).double()(distance), persistent=False)
@@ -182,7 +199,17 @@ class RadialFilter(nn.Module):
         self.register_buffer("cutoff", 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5, persistent=False)
 
     def coefficients(self) -> Tensor:
-        """[n_bins + 3, n] float64."""
+        """[n_bins + 3, n] float64; kept while no weight is trained."""
+        weights = list(self.network.parameters())
+        if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
+            self._kept = None
+            return self._coefficients()
+        known_by = [(weight.data_ptr(), weight._version) for weight in weights]
+        if self._kept is None or self._kept[0] != known_by:
+            self._kept = known_by, self._coefficients().detach()
+        return self._kept[1]
+
+    def _coefficients(self) -> Tensor:
         values = self.nodes
         for layer in self.network:
             linear = isinstance(layer, nn.Linear)
@@ -202,3 +229,39 @@ class RadialFilter(nn.Module):
     def forward(self, bins: Bins) -> Tensor:
         """[n_pairs, n] of the distances in `bins`."""
         return interpolate(self.coefficients(), bins)
+
+
+class LinearFilters(nn.Module):
+    """Filters linear(basis(r)) * cutoff(r) as splines, for a basis without weights.
+
+    A spline is linear in the values it goes through, so those of the basis are made once.
+
+    Args:
+        basis: Of the distance; analytic at zero.
+        cutoff_angstrom: Where filters end.
+        n_bins: Intervals of the splines.
+    """
+
+    splines: Tensor
+
+    def __init__(self, basis: nn.Module, cutoff_angstrom: float, n_bins: int) -> None:
+        super().__init__()
+        self.n_bins = n_bins
+        distance = node_distances(n_bins, cutoff_angstrom)
+        # Not clamped: the spline then follows the cosine to the very cutoff.
+        cutoff = 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5
+        with torch.no_grad():
+            values = torch.cat([copy.deepcopy(basis).double()(distance), torch.ones_like(distance)[:, None]], 1)
+            self.register_buffer("splines", spline_through(values * cutoff[:, None]), persistent=False)
+
+    def forward(self, layer: nn.Linear) -> Tensor:
+        """Coefficients [n_bins + 3, n] float64 of the filters that a linear layer makes of the basis."""
+        weights = torch.cat([layer.weight, layer.bias[:, None]], 1).double()
+        return self.splines @ weights.T
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "LinearFilters":
+        """Conversions such as `.float()` leave the splines of the basis in double precision."""
+        kept = self.splines
+        super()._apply(fn, recurse)
+        self.splines = kept.to(self.splines.device)
+        return self

@@ -1,12 +1,13 @@
-"""Radial functions, norms, sums of messages and heads."""
+"""Radial functions, norms, ends of edges and heads."""
 
 import math
 
 import torch
 from scipy.spatial.transform import Rotation
 
+from gpip.graphs import graph_from_frames
 from gpip.models.heads import EnergyHead, VectorReadout
-from gpip.models.messages import Side, Sides, bond_sum, pair_sum
+from gpip.models.messages import edge_sides, gather, total
 from gpip.models.norms import smooth_norm
 from gpip.models.radial import BesselBasis, GaussianBasis, cosine_cutoff
 
@@ -42,43 +43,13 @@ def test_norm_is_smooth_at_zero():
     torch.testing.assert_close(smooth_norm(vectors), vectors.norm(dim=1), rtol=0, atol=2e-4)
 
 
-PAIRS = torch.tensor([[0, 0, 1, 2, 2], [1, 2, 2, 2, 0]])
-
-
-def small_sides(n_atoms=4):
-    """Five pairs, one of an atom with its own image; the last atom has none."""
-    return Sides(
-        *(Side(atom, atom.argsort(), torch.searchsorted(atom.sort()[0], torch.arange(n_atoms))) for atom in PAIRS)
-    )
-
-
-def random(*shape, seed):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, dtype=DOUBLE, generator=generator, requires_grad=True)
-
-
-def test_pair_sum_and_its_derivatives():
-    filters, values = random(5, 2, seed=0), random(4, 2, seed=1)
-    expected = torch.zeros(4, 2, dtype=DOUBLE)
-    for pair, (i, j) in enumerate(PAIRS.T.tolist()):
-        expected[i] += (filters[pair] * values[j]).detach()
-        expected[j] += (filters[pair] * values[i]).detach()
-    sides = small_sides()
-    torch.testing.assert_close(pair_sum(filters, values, sides), expected)
-    assert torch.autograd.gradcheck(lambda w, x: pair_sum(w, x, sides), (filters, values))
-    assert torch.autograd.gradgradcheck(lambda w, x: pair_sum(w, x, sides), (filters, values))
-
-
-def test_bond_sum_and_its_derivatives():
-    filters, values, unit = random(5, 2, seed=0), random(4, 2, seed=1), random(5, 3, seed=2)
-    expected = torch.zeros(4, 3, 2, dtype=DOUBLE)
-    for pair, (i, j) in enumerate(PAIRS.T.tolist()):
-        expected[i] += (unit[pair][:, None] * filters[pair] * values[j]).detach()
-        expected[j] -= (unit[pair][:, None] * filters[pair] * values[i]).detach()
-    sides = small_sides()
-    torch.testing.assert_close(bond_sum(filters, values, unit, sides), expected)
-    assert torch.autograd.gradcheck(lambda w, x, u: bond_sum(w, x, u, sides), (filters, values, unit))
-    assert torch.autograd.gradgradcheck(lambda w, x, u: bond_sum(w, x, u, sides), (filters, values, unit))
+def test_ends_of_directed_edges(water_frames):
+    graph = graph_from_frames(water_frames[:2], 2.5, DOUBLE)
+    values = torch.randn(graph.n_edges, 3, generator=torch.Generator().manual_seed(1), dtype=DOUBLE)
+    for side, end in zip(edge_sides(graph), graph.edge_index, strict=True):
+        expected = torch.zeros(graph.n_atoms, 3, dtype=DOUBLE).index_add(0, end, values)
+        torch.testing.assert_close(total(values, side), expected)
+        torch.testing.assert_close(gather(expected, side), expected[end])
 
 
 def test_energy_head_gives_one_number_per_atom():
