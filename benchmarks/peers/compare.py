@@ -3,8 +3,8 @@
     python benchmarks/peers/compare.py --python schnetpack=PEERS/bin/python --python mace=MACE/bin/python ...
 
 Peers pin packages that exclude each other, so each runs in the interpreter named for it; those without one are left
-out. In each round every implementation makes one call, the others rest, and the ratio is that of the round's calls: what
-else the machine does meets all alike. All have one thread and the allocator settings of the workflow's jobs.
+out. In each round every implementation makes one call, the others rest, and the ratio is that of the round's calls:
+what else the machine does meets all alike. All have one thread and the allocator settings of the workflow's jobs.
 """
 
 import argparse

@@ -150,7 +150,7 @@ class FuchsSE3(Case):
         from equivariant_attention.modules import get_basis_and_r
         from models import SE3Transformer
 
-        with contextlib.redirect_stdout(None):
+        with contextlib.redirect_stdout(sys.stderr):
             size = {"num_layers": 3, "atom_feature_size": 32, "num_channels": 8, "num_degrees": 4, "edge_dim": 0}
             model = SE3Transformer(**size, div=4, n_heads=2)
             bare = originals.Graph(None, None, 0)

@@ -27,9 +27,10 @@ class SparseTensor:
         self.storage = types.SimpleNamespace(row=lambda: self.rows, col=lambda: self.cols, value=lambda: self.values)
 
     def __getitem__(self, chosen):
-        parts = [torch.nonzero(self.rows == row).squeeze(1) for row in chosen.tolist()]
-        entries = torch.cat(parts) if parts else chosen
-        rows = torch.repeat_interleave(torch.arange(len(chosen)), torch.tensor([len(part) for part in parts]))
+        n_entries = torch.bincount(self.rows, minlength=self.sizes[0])
+        first, n = (torch.cumsum(n_entries, 0) - n_entries)[chosen], n_entries[chosen]
+        rows = torch.repeat_interleave(n)
+        entries = torch.arange(int(n.sum())) - (torch.cumsum(n, 0) - n - first)[rows]
         result = SparseTensor.__new__(SparseTensor)
         result.rows, result.cols, result.sizes = rows, self.cols[entries], (len(chosen), self.sizes[1])
         result.values = None if self.values is None else self.values[entries]
