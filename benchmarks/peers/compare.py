@@ -33,6 +33,8 @@ PEERS = {
     "MACE 2 x 64x0e": ["mace"],
 }
 NOT_OURS = ("nequip", "mace")
+N_SIDE = {"SphereNet 4 x 128": 2}
+"""Molecules along an edge of the box, where not 4: DIG's lists for 192 atoms take more than 14 GB."""
 WHAT = ("training_step", "force_call", "md_step")
 ALLOCATOR = {
     "MALLOC_MMAP_MAX_": "0",
@@ -81,6 +83,7 @@ class Row(NamedTuple):
     network: str
     implementation: str
     what: str
+    n_atoms: int
     n_boxes: int
     milliseconds: float
     ratio: float | None
@@ -92,7 +95,8 @@ class Row(NamedTuple):
 def compare(network: str, pythons: dict[str, str], n_boxes: int, whats: Sequence[str], n_rounds: int) -> list[Row]:
     """All implementations of a network that there is an interpreter for."""
     names = ([] if PEERS[network][0] in NOT_OURS else ["gpip"]) + [name for name in PEERS[network] if name in pythons]
-    workers = [Worker(pythons[name], name, network, 4, n_boxes) for name in names]
+    n_side = N_SIDE.get(network, 4)
+    workers = [Worker(pythons[name], name, network, n_side, n_boxes) for name in names]
     for worker in workers:
         print(f"# {network}: {worker.name} {worker.described}", file=sys.stderr, flush=True)
     rows = []
@@ -109,6 +113,7 @@ def compare(network: str, pythons: dict[str, str], n_boxes: int, whats: Sequence
                     network,
                     worker.name,
                     what,
+                    worker.described["n_atoms"] // n_boxes,
                     n_boxes,
                     1000 * float(np.median(times)),
                     ratio,
@@ -132,8 +137,8 @@ def main() -> None:
     arguments = parser.parse_args()
     pythons = {"gpip": sys.executable} | dict(pair.split("=", 1) for pair in arguments.python)
     print(f"{date.today()}, {platform.processor() or platform.machine()}, one thread, float32, median of", end=" ")
-    print(f"{arguments.rounds} rounds; 192 atoms of water a box, 5 Å\n")
-    print("| network | implementation | call | boxes | ms | ours / it | memory, MB |")
+    print(f"{arguments.rounds} rounds; water, 5 Å\n")
+    print("| network | implementation | call | boxes x atoms | ms | ours / it | memory, MB |")
     print("|---|---|---|---|---|---|---|")
     for network in arguments.networks:
         for n_boxes in arguments.batch_sizes:
@@ -141,7 +146,7 @@ def main() -> None:
             for row in compare(network, pythons, n_boxes, whats, arguments.rounds):
                 ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
                 print(
-                    f"| {row.network} | {row.implementation} | {row.what.replace('_', ' ')} | {row.n_boxes} "
+                    f"| {row.network} | {row.implementation} | {row.what.replace('_', ' ')} | {row.n_boxes} x {row.n_atoms} "
                     f"| {row.milliseconds:.1f} | {ratio} | {row.added_mb:.0f} |",
                     flush=True,
                 )

@@ -16,9 +16,11 @@ class MACE(Case):
 
     def __init__(self, network: str, boxes: list[Box]) -> None:
         super().__init__(network, boxes)
-        from mace import data, modules, tools  # before e3nn, for which it sets how files are loaded
+        from mace import data, modules, tools
         from mace.tools.torch_geometric.batch import Batch
-        from e3nn import o3
+
+        # After mace, which sets how its files are loaded.
+        from e3nn import o3  # isort: skip
 
         interaction = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
         self.module = modules.ScaleShiftMACE(

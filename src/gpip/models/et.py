@@ -9,7 +9,7 @@ from gpip.graphs.graph import Graph
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
 from gpip.models.neighbour_sums import Around, bond_sum, neighbour_products, neighbour_sum
 from gpip.models.radial import ExpNormalBasis
-from gpip.models.splines import node_distances, spline_through
+from gpip.models.splines import Kept, node_distances, spline_through
 
 BINS_PER_RADIAL = 20
 
@@ -23,6 +23,8 @@ class Nodes(NamedTuple):
     """[n_nodes, 1]."""
     zero: int
     """The node at distance zero."""
+    weights: tuple[Tensor, ...]
+    """Of the radial functions."""
 
 
 def _xavier(n_in: int, n_out: int, bias: bool = True) -> nn.Linear:
@@ -70,6 +72,7 @@ class Attention(nn.Module):
         self.mix = None if first else _xavier(n_features, 3 * n_features, bias=False)
         self.key_filter = _xavier(n_radial, n_features)
         self.value_filter = _xavier(n_radial, 3 * n_features)
+        self.filters = Kept()
 
     def forward(
         self, scalars: Tensor, vectors: Tensor | None, nodes: Nodes, unit: Tensor, around: Around
@@ -78,7 +81,9 @@ class Attention(nn.Module):
         normed = self.norm(scalars)
         query, key = self.query(normed), self.key(normed)
         values = self.value(normed).chunk(3, dim=1)
-        (key_table, *tables), (key_at_zero, *values_at_zero) = self._filters(nodes, scalars.dtype)
+        weights = [*nodes.weights, *self.key_filter.parameters(), *self.value_filter.parameters()]
+        filters = self.filters(weights, lambda: self._filters(nodes, scalars.dtype))
+        (key_table, *tables), (key_at_zero, *values_at_zero) = filters[:4], filters[4:]
 
         scores = neighbour_products(key_table, query[:, None], key[:, None], around, 1, self.n_heads)
         attended = neighbour_sum(tables[0], values[0][:, None], around, nn.functional.silu(scores)).squeeze(1)
@@ -96,13 +101,13 @@ class Attention(nn.Module):
         change_of_vectors = change_of_vectors + sent * values_at_zero[1] + w * out[0][:, None]
         return (u * v).sum(1) * out[1] + out[2], change_of_vectors
 
-    def _filters(self, nodes: Nodes, dtype: torch.dtype) -> tuple[list[Tensor], list[Tensor]]:
-        """Of the key and the three parts of the value: tables [n_bins + 3, n_features], and values at distance zero."""
+    def _filters(self, nodes: Nodes, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """Of the key and the three parts of the value: tables [n_bins + 3, n_features], then values at distance zero."""
         key = nn.functional.silu(_at_nodes(self.key_filter, nodes))
         values = nn.functional.silu(_at_nodes(self.value_filter, nodes)).chunk(3, dim=1)
         cut = (True, self.vector_cutoff, self.vector_cutoff)
         filters = [key, *(part * nodes.cutoff if yes else part for part, yes in zip(values, cut, strict=True))]
-        return [spline_through(each) for each in filters], [each[nodes.zero].to(dtype) for each in filters]
+        return *(spline_through(each) for each in filters), *(each[nodes.zero].to(dtype) for each in filters)
 
 
 class EquivariantTransformer(Backbone):
@@ -150,4 +155,5 @@ class EquivariantTransformer(Backbone):
         distance = node_distances(self.n_bins, self.cutoff_angstrom, self.basis.means.device)
         # Not clamped: the spline then follows the cosine to the very cutoff.
         cutoff = 0.5 * torch.cos(distance * (torch.pi / self.cutoff_angstrom)) + 0.5
-        return Nodes(self.basis(distance) * cutoff[:, None], cutoff[:, None], zero=int(torch.argmin(distance.abs())))
+        radial, zero = self.basis(distance) * cutoff[:, None], int(torch.argmin(distance.abs()))
+        return Nodes(radial, cutoff[:, None], zero, tuple(self.basis.parameters()))

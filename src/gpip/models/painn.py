@@ -10,7 +10,7 @@ from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbed
 from gpip.models.neighbour_sums import Around, bond_sum, neighbour_sum
 from gpip.models.norms import smooth_norm
 from gpip.models.radial import BesselBasis
-from gpip.models.splines import LinearFilters
+from gpip.models.splines import Kept, LinearFilters
 
 BINS_PER_WAVE = 40
 """Intervals of the filters' splines for each Bessel function; see the test for their error."""
@@ -23,6 +23,7 @@ class Message(nn.Module):
         super().__init__()
         self.phi = nn.Sequential(nn.Linear(n_features, n_features), nn.SiLU(), nn.Linear(n_features, 3 * n_features))
         self.filter = nn.Linear(n_radial, 3 * n_features)
+        self.tables = Kept()
 
     def forward(
         self,
@@ -33,7 +34,7 @@ class Message(nn.Module):
         around: Around,
     ) -> tuple[Tensor, Tensor]:
         """Changes of scalars and vectors. `vectors` None stands for zero, before the first layer."""
-        tables = filters(self.filter).chunk(3, dim=1)
+        tables = self.tables((self.filter.weight, self.filter.bias), lambda: filters(self.filter).chunk(3, dim=1))
         phi = self.phi(scalars).chunk(3, dim=1)
         change = neighbour_sum(tables[0], phi[0][:, None], around).squeeze(1)
         change_of_vectors = bond_sum(tables[1], phi[1], unit, around)

@@ -9,7 +9,7 @@ their digits.
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -175,6 +175,30 @@ def spline_through(values: Tensor) -> Tensor:
     return values[2:-2] - sharper[1:-1] + torch.diff(sharper, n=2, dim=0) / 6
 
 
+class Kept:
+    """Tables that are made again only when a weight has changed, or when weights are being trained."""
+
+    def __init__(self) -> None:
+        self._weights: list[Tensor] = []
+        self._versions: list[int] = []
+        self._tables: tuple[Tensor, ...] = ()
+
+    def __call__(self, weights: Sequence[Tensor], make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """What `make` makes of the weights."""
+        if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
+            return make()
+        # The weights are held, too: another tensor cannot come to lie where one of them was.
+        same = len(weights) == len(self._weights) and all(
+            now.data_ptr() == then.data_ptr() and now.dtype == then.dtype and now._version == version
+            for now, then, version in zip(weights, self._weights, self._versions, strict=True)
+        )
+        if not same:
+            self._tables = tuple(table.detach() for table in make())
+            self._weights = [weight.detach() for weight in weights]
+            self._versions = [weight._version for weight in weights]
+        return self._tables
+
+
 class RadialFilter(nn.Module):
     """network(basis(r)) * cutoff(r), as a spline.
 
@@ -191,7 +215,7 @@ class RadialFilter(nn.Module):
     def __init__(self, basis: nn.Module, network: nn.Sequential, cutoff_angstrom: float, n_bins: int) -> None:
         super().__init__()
         self.network = network
-        self._kept: tuple[list[tuple[int, int]], Tensor] | None = None
+        self._kept = Kept()
         distance = node_distances(n_bins, cutoff_angstrom)
         with torch.no_grad():
             self.register_buffer("nodes", copy.deepcopy(basis).double()(distance), persistent=False)
@@ -199,24 +223,17 @@ class RadialFilter(nn.Module):
         self.register_buffer("cutoff", 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5, persistent=False)
 
     def coefficients(self) -> Tensor:
-        """[n_bins + 3, n] float64; kept while no weight is trained."""
-        weights = list(self.network.parameters())
-        if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
-            self._kept = None
-            return self._coefficients()
-        known_by = [(weight.data_ptr(), weight._version) for weight in weights]
-        if self._kept is None or self._kept[0] != known_by:
-            self._kept = known_by, self._coefficients().detach()
-        return self._kept[1]
+        """[n_bins + 3, n] float64."""
+        return self._kept(list(self.network.parameters()), self._coefficients)[0]
 
-    def _coefficients(self) -> Tensor:
+    def _coefficients(self) -> tuple[Tensor]:
         values = self.nodes
         for layer in self.network:
             linear = isinstance(layer, nn.Linear)
             values = (
                 nn.functional.linear(values, layer.weight.double(), layer.bias.double()) if linear else layer(values)
             )
-        return spline_through(values * self.cutoff[:, None])
+        return (spline_through(values * self.cutoff[:, None]),)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "RadialFilter":
         """Conversions such as `.float()` leave what is known at the nodes in double precision."""

@@ -6,7 +6,7 @@ from torch import nn
 
 from gpip.models.radial import GaussianBasis, cosine_cutoff
 from gpip.models.schnet import BINS_PER_GAUSSIAN, ShiftedSoftplus
-from gpip.models.splines import Bins, RadialFilter, interpolate
+from gpip.models.splines import Bins, Kept, RadialFilter, interpolate
 
 CUTOFF = 5.0
 DOUBLE = torch.float64
@@ -60,3 +60,33 @@ def test_derivatives(order):
     assert torch.autograd.gradcheck(of, (coefficients, distance))
     if order < 2:
         assert torch.autograd.gradgradcheck(of, (coefficients, distance))
+
+
+def test_tables_are_kept_until_a_weight_changes():
+    layer, made, kept = nn.Linear(2, 3), [], Kept()
+
+    def make():
+        made.append(1)
+        return (2 * layer.weight,)
+
+    def tables():
+        return kept(list(layer.parameters()), make)[0]
+
+    assert tables().requires_grad
+    assert tables().requires_grad
+    assert len(made) == 2, "made anew for every step of training"
+    layer.requires_grad_(False)
+    before = tables().clone()
+    assert tables() is tables()
+    assert len(made) == 3
+    layer.weight.fill_(0.5)
+    torch.testing.assert_close(tables(), torch.ones(3, 2))
+    layer.weight = nn.Parameter(torch.zeros(3, 2), requires_grad=False)
+    torch.testing.assert_close(tables(), torch.zeros(3, 2))
+    layer.double()
+    assert tables().dtype == DOUBLE
+    assert len(made) == 6
+    assert not torch.equal(before, torch.ones(3, 2))
+    with torch.no_grad():
+        layer.requires_grad_(True)
+        assert not tables().requires_grad
