@@ -5,7 +5,6 @@ Each needs its package: on PATH, or in the folder that GPIP_MACE_BIN or GPIP_NEQ
 
 import os
 import shutil
-from pathlib import Path
 
 import h5py
 import numpy as np
