@@ -67,7 +67,7 @@ def learning_curves(runs: list[Run]) -> Figure:
                 continue
             mean = np.mean([curve.set_index("step")[FORCE_MAE].loc[steps] for curve in curves], axis=0)
             axis.plot(steps, mean, ".", linestyle=look[arm].linestyle, color=look[arm].color, label=arm)
-        axis.set(title=backbone, xlabel="fine-tuning step", yscale="log")
+        axis.set(title=backbone, xlabel="step", yscale="log")
         _plain_log_labels(axis)
     axes[0, 0].set_ylabel("validation force MAE (meV/Å)")
     legend_above(figure, axes.flat)
@@ -131,6 +131,9 @@ def parity(runs: list[Run]) -> Figure:
             axis.text(0.04, 0.96, f"MAE {mae:.1f} meV/Å", transform=axis.transAxes, va="top", fontsize=8)
             axis.xaxis.set_major_locator(MaxNLocator(4, symmetric=True, prune="both"))
             axis.yaxis.set_major_locator(MaxNLocator(4, symmetric=True, prune="both"))
+    for column in axes.T:
+        lowest = [axis for axis in column if axis.get_visible()][-1]
+        lowest.tick_params(labelbottom=True)
     figure.supxlabel("reference force component (eV/Å)", fontsize=9)
     figure.supylabel("predicted (eV/Å)", fontsize=9)
     figure.colorbar(image, ax=axes, shrink=0.6, aspect=30, label="force components")
