@@ -17,12 +17,13 @@ from gpip.baselines.training import (
     Check,
     Task,
     Trained,
+    best_step,
 )
 from gpip.config.baselines import MACESettings
 from gpip.config.layers import merged
 
 DISTRIBUTION = "mace-torch"
-TRAIN, EVALUATE = "mace_run_train", "mace_eval_configs"
+COMMANDS = TRAIN, EVALUATE = "mace_run_train", "mace_eval_configs"
 COLUMNS = {ENERGY_MAE: "mae_e_per_atom", ENERGY_RMSE: "rmse_e_per_atom", FORCE_MAE: "mae_f", FORCE_RMSE: "rmse_f"}
 """Ours, and MACE's in eV/atom and eV/Å."""
 FACTS = """
@@ -30,32 +31,34 @@ import json, sys
 from importlib.metadata import version
 import mace, torch
 model = torch.load(sys.argv[1], map_location="cpu", weights_only=False)
-print(json.dumps({"version": version("mace-torch"), "n_parameters": sum(p.numel() for p in model.parameters())}))
+packages = {name: version(name) for name in ("mace-torch", "e3nn", "torch")}
+print(json.dumps({"packages": packages, "n_parameters": sum(p.numel() for p in model.parameters())}))
 """
 
 
 def train_mace(settings: MACESettings, task: Task, commands: Commands) -> Trained:
     """Train on train.xyz, keep the weights that are best on validation.xyz, predict both other files with them."""
-    for command in (TRAIN, EVALUATE):
-        commands.find(command)
     given = mace_input(settings, task)
     path = task.folder / "mace.yaml"
     path.write_text(yaml.safe_dump(given), encoding="utf-8")
     commands.run(task.folder, TRAIN, "--config", path)
-    two_stages = task.folder / "mace_stagetwo.model"
-    model = two_stages if two_stages.exists() else task.folder / "mace.model"
+    stage_two = task.folder / "mace_stagetwo.model"
+    model = stage_two if stage_two.exists() else task.folder / "mace.model"
     predicted = {part: task.folder / f"{part}_predicted.xyz" for part in PREDICTED}
     for part, output in predicted.items():
         commands.run(
             *(task.folder, EVALUATE, "--configs", task.file(part), "--model", model, "--output", output),
             *("--device", task.device, "--default_dtype", settings.dtype, "--batch_size", EVALUATION_BATCH),
         )
+    checks = read_checks(next((task.folder / "results").glob("*_train.txt")), task.batch_size)
     return Trained(
         model=model,
         predicted=predicted,
         keys=("MACE_energy", "MACE_forces"),
-        checks=read_checks(next((task.folder / "results").glob("*_train.txt")), task.batch_size),
+        checks=checks,
         given=given,
+        # The second stage has another loss, and losses of the two do not compare.
+        best_step=None if stage_two.exists() else best_step(checks),
         facts=commands.ask(TRAIN, FACTS, model),
     )
 

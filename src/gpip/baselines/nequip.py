@@ -17,12 +17,13 @@ from gpip.baselines.training import (
     Check,
     Task,
     Trained,
+    best_step,
 )
 from gpip.config.baselines import NequIPSettings
 from gpip.config.layers import merged
 
 DISTRIBUTION = "nequip"
-TRAIN = "nequip-train"
+COMMANDS = (TRAIN,) = ("nequip-train",)
 SCORE = "val0_epoch/weighted_sum"
 COLUMNS = {
     ENERGY_MAE: "val0_epoch/per_atom_energy_mae",
@@ -38,7 +39,8 @@ from nequip.model import ModelFromCheckpoint
 from nequip.utils.global_state import set_global_state
 set_global_state()
 model = ModelFromCheckpoint(sys.argv[1], compile_mode="eager")
-print(json.dumps({"version": version("nequip"), "n_parameters": sum(p.numel() for p in model.parameters())}))
+packages = {name: version(name) for name in ("nequip", "e3nn", "torch")}
+print(json.dumps({"packages": packages, "n_parameters": sum(p.numel() for p in model.parameters())}))
 """
 
 
@@ -48,12 +50,14 @@ def train_nequip(settings: NequIPSettings, task: Task, commands: Commands) -> Tr
     (task.folder / "nequip.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
     commands.run(task.folder, TRAIN, "--config-path", task.folder, "--config-name", "nequip")
     model = task.folder / "best.ckpt"
+    checks = read_checks(task.folder / "metrics.csv", task.n_train, task.batch_size)
     return Trained(
         model=model,
         predicted={part: task.folder / f"predicted_dataset{index}.xyz" for index, part in enumerate(PREDICTED)},
         keys=("energy", "forces"),
-        checks=read_checks(task.folder / "metrics.csv", task.n_train, task.batch_size),
+        checks=checks,
         given=given,
+        best_step=best_step(checks),
         facts=commands.ask(TRAIN, FACTS, model),
     )
 

@@ -20,10 +20,7 @@ from gpip.datasets.reader import Dataset
 from gpip.datasets.splits import PARTS, read_split
 from gpip.metrics.predictions import errors_of_test, frame_errors, write_predictions
 
-ADAPTERS = {
-    "mace": (mace.DISTRIBUTION, mace.train_mace),
-    "nequip": (nequip.DISTRIBUTION, nequip.train_nequip),
-}
+ADAPTERS = {"mace": (mace, mace.train_mace), "nequip": (nequip, nequip.train_nequip)}
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,10 @@ def train_baseline(
     Raises:
         InputError: a command of the package is missing or failed.
     """
-    distribution, train = ADAPTERS[settings.package]
+    adapter, train = ADAPTERS[settings.package]
+    commands = Commands(name, adapter.DISTRIBUTION, settings.command_folder, n_threads, log)
+    for command in adapter.COMMANDS:
+        commands.find(command)
     dataset, parts = Dataset(labels), read_split(split)._asdict()
     frames = {part: dataset.frames(parts[part]) for part in PARTS}
     work = outputs.model.with_name(f"{outputs.model.name}.work").absolute()
@@ -78,7 +78,7 @@ def train_baseline(
     )
     for part in PARTS:
         write_labelled(task.file(part), frames[part])
-    trained = train(settings, task, Commands(name, distribution, settings.command_folder, n_threads, log))
+    trained = train(settings, task, commands)
     predicted = {part: read_predicted(path, frames[part], *trained.keys) for part, path in trained.predicted.items()}
     settings_used = {
         "baseline": settings.model_dump(mode="json"),
@@ -87,7 +87,9 @@ def train_baseline(
         "input": trained.given,
     }
     made = provenance("baselines", settings_used, seed, [labels, split])
-    made["packages"] |= {distribution: trained.facts["version"]} if trained.facts else {}
+    versions = trained.facts.get("packages", {})
+    made["packages"] |= versions
+    known = {"best_step": trained.best_step, "n_parameters": trained.facts.get("n_parameters")}
     write_predictions(outputs.predictions, frames["test"], *predicted["test"], parts["test"], made)
     write_history(outputs.history, trained.checks)
     with replacing(outputs.model) as partial:
@@ -98,12 +100,11 @@ def train_baseline(
             **errors_of_test(frames["test"], *predicted["test"]),
             "validation": frame_errors(frames["validation"], *predicted["validation"]),
             "step_0": trained.checks[0].errors,
-            "best_step": min(trained.checks[1:], key=lambda check: check.score).step,
             "n_steps": trained.checks[-1].step,
             "frames_seen": trained.checks[-1].frames_seen,
             "n_train": task.n_train,
-            "package": " ".join([distribution, *filter(None, [trained.facts.get("version")])]),
-            **{key: value for key, value in trained.facts.items() if key == "n_parameters"},
+            "package": f"{adapter.DISTRIBUTION} {versions.get(adapter.DISTRIBUTION, '')}".strip(),
+            **{name: value for name, value in known.items() if value is not None},
             "provenance": made,
         },
     )

@@ -47,6 +47,11 @@ class Check(NamedTuple):
     errors: dict[str, float]
 
 
+def best_step(checks: list[Check]) -> int:
+    """Step of the best score after the start: the packages never keep the weights they begin with."""
+    return min(checks[1:], key=lambda check: check.score).step
+
+
 @dataclass(frozen=True)
 class Trained:
     """Files and numbers that a training left."""
@@ -60,5 +65,7 @@ class Trained:
     """The first is before the first step."""
     given: dict[str, Any]
     """The package's input."""
+    best_step: int | None
+    """Of the weights that were kept; None where the package does not tell."""
     facts: dict[str, Any]
-    """`version` and `n_parameters`, where the package could be asked."""
+    """`packages` with their versions and `n_parameters`; empty where the package's Python could not be asked."""

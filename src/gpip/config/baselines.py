@@ -65,7 +65,7 @@ class MACESettings(BaselineSettings):
 
     decided: ClassVar = _by_the_workflow(
         "name seed device train_file valid_file valid_fraction test_file energy_key forces_key work_dir model_dir "
-        "log_dir results_dir checkpoints_dir eval_interval"
+        "log_dir results_dir checkpoints_dir"
     ) | {
         "r_max": "by cutoff_angstrom",
         "num_channels": "by num_channels",
@@ -100,7 +100,8 @@ class NequIPSettings(BaselineSettings):
 
     decided: ClassVar = _by_the_workflow(
         "run hydra data.seed data.train_file_path data.val_file_path data.test_file_path data.split_dataset "
-        "data.key_mapping trainer.accelerator trainer.devices trainer.callbacks trainer.logger "
+        "data.key_mapping trainer.accelerator trainer.devices trainer.callbacks trainer.logger trainer.max_steps "
+        "trainer.check_val_every_n_epoch trainer.val_check_interval "
         "training_module.model.seed training_module.model.type_names"
     ) | {
         "trainer.max_epochs": "by n_epochs",
