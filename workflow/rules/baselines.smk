@@ -25,7 +25,7 @@ for package, model_file in BASELINE_MODELS.items():
             gpu=0,
         params:
             settings=lambda w: dump(project.baselines[w.baseline], exclude={"n_epochs", "batch_size"}),
-            budget=lambda w: project.baseline_budget(project.experiments[w.experiment], w.baseline, int(w.n_train)),
+            training=lambda w: project.baseline_training(project.experiments[w.experiment], w.baseline, int(w.n_train)),
             seed=lambda w: seed_for(project.seed, "baselines", w.experiment, w.baseline, w.seed),
             version=STAGE_VERSIONS["baselines"],
         script:

@@ -12,7 +12,7 @@ with logged_job(snakemake.log[0]):
         labels=Path(snakemake.input.labels),
         split=Path(snakemake.input.split),
         settings=PACKAGES[settings["package"]].model_validate(settings),
-        **snakemake.params.budget,
+        **snakemake.params.training,
         seed=snakemake.params.seed,
         n_threads=snakemake.threads,
         device="cuda" if snakemake.resources.gpu else "cpu",

@@ -84,6 +84,8 @@ def mace_input(settings: MACESettings, task: Task) -> dict[str, object]:
         "batch_size": task.batch_size,
         "valid_batch_size": min(EVALUATION_BATCH, task.n_validation),
         "max_num_epochs": task.n_epochs,
+        "energy_weight": task.energy_weight,
+        "forces_weight": task.force_weight,
         "lr": settings.learning_rate,
         "scheduler": "ExponentialLR",
         "lr_scheduler_gamma": task.rate_per_epoch,

@@ -70,7 +70,7 @@ def nequip_input(settings: NequIPSettings, task: Task) -> dict[str, object]:
         "loss": {
             "_target_": "nequip.train.EnergyForceLoss",
             "per_atom_energy": True,
-            "coeffs": {"total_energy": 1.0, "forces": 1.0},
+            "coeffs": {"total_energy": task.energy_weight, "forces": task.force_weight},
         },
         "val_metrics": {
             "_target_": "nequip.train.EnergyForceMetrics",

@@ -40,6 +40,8 @@ def train_baseline(
     settings: BaselineSettings,
     n_epochs: int,
     batch_size: int,
+    energy_weight: float,
+    force_weight: float,
     seed: int,
     n_threads: int,
     device: str,
@@ -50,6 +52,7 @@ def train_baseline(
 
     Args:
         name: of the baseline in config.yaml.
+        energy_weight, force_weight: of the loss as fine-tuning has it (GPIP Eq. 7), for frames of the mean size.
         device: `cpu` or `cuda`.
         log: the file that the output of this process goes to.
 
@@ -66,6 +69,7 @@ def train_baseline(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     species = np.unique(np.concatenate([frame.species for part in PARTS for frame in frames[part]]))
+    n_atoms = float(np.mean([frame.n_atoms for frame in frames["train"]]))
     task = Task(
         folder=work,
         elements=[chemical_symbols[z] for z in species],
@@ -73,6 +77,8 @@ def train_baseline(
         n_validation=len(frames["validation"]),
         n_epochs=n_epochs,
         batch_size=batch_size,
+        energy_weight=energy_weight * n_atoms**2,
+        force_weight=force_weight * 3,
         seed=seed,
         device=device,
     )
@@ -84,6 +90,8 @@ def train_baseline(
         "baseline": settings.model_dump(mode="json"),
         "n_epochs": n_epochs,
         "batch_size": batch_size,
+        "energy_weight": energy_weight,
+        "force_weight": force_weight,
         "input": trained.given,
     }
     made = provenance("baselines", settings_used, seed, [labels, split])

@@ -24,6 +24,10 @@ class Task:
     n_validation: int
     n_epochs: int
     batch_size: int
+    energy_weight: float
+    """Of the squared error of the energy per atom."""
+    force_weight: float
+    """Of the mean squared error of the force components."""
     seed: int
     device: str
     """`cpu` or `cuda`."""

@@ -156,9 +156,11 @@ class Project(Strict):
         seen = pretraining.total_steps(self.n_frames_of_set(experiment.pretraining_set)) * pretraining.batch_size
         return steps + -(-seen // optimization.batch_size)
 
-    def baseline_budget(self, experiment: Experiment, baseline: str, n_train: int) -> dict[str, int]:
-        """`n_epochs` and `batch_size` of one baseline of an experiment."""
-        return self.baselines[baseline].budget(experiment.fine_tuning.optimization, n_train)
+    def baseline_training(self, experiment: Experiment, baseline: str, n_train: int) -> dict[str, float]:
+        """Budget and weights of the loss of one baseline: those of the experiment's fine-tuning."""
+        tuning = experiment.fine_tuning
+        weights = {"energy_weight": tuning.energy_weight, "force_weight": tuning.force_weight}
+        return self.baselines[baseline].budget(tuning.optimization, n_train) | weights
 
     def data_path(self, relative: str) -> Path:
         """A path under data_dir. Raises InputError when the folder is not known or not there."""

@@ -122,8 +122,8 @@ def caveats(project: dict[str, Any], files: RunFiles) -> list[str]:
             words.append(f"{name}: test errors rest on {split['n_test']} frames.")
         if experiment.get("baselines"):
             words.append(
-                f"{name}: {' and '.join(experiment['baselines'])} are trained by their own packages, each with its own "
-                "loss. Equal steps are not equal time: see Cost."
+                f"{name}: {' and '.join(experiment['baselines'])} are trained by their own packages. Equal steps are "
+                "not equal time: see Cost."
             )
         words += _ml_md_caveats(name, experiment)
     if any(run["arm"] != "scratch" for run in files.fine_tuning):

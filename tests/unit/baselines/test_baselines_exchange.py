@@ -109,17 +109,19 @@ def test_a_command_runs_with_its_threads_and_without_our_modules(tmp_path, monke
 
 
 def task(tmp_path):
-    return Task(tmp_path, ["H", "O"], 24, 4, n_epochs=21, batch_size=1, seed=7, device="cpu")
+    sizes = {"n_train": 24, "n_validation": 4, "n_epochs": 21, "batch_size": 1}
+    return Task(tmp_path, ["H", "O"], **sizes, energy_weight=368.64, force_weight=300.0, seed=7, device="cpu")
 
 
 def test_extra_is_laid_over_the_input_of_the_package(tmp_path):
     mace = MACESettings(package="mace", ema_decay=None, extra={"scheduler_patience": 5, "plot": True})
     given = mace_input(mace, task(tmp_path))
     assert (given["scheduler_patience"], given["plot"], given["seed"]) == (5, True, 7)
+    assert (given["energy_weight"], given["forces_weight"]) == (368.64, 300.0)
     assert "ema" not in given
     change = {"training_module": {"loss": {"coeffs": {"forces": 10.0}}, "lr_scheduler": None}}
     nequip = nequip_input(NequIPSettings(package="nequip", extra=change), task(tmp_path))["training_module"]
-    assert nequip["loss"]["coeffs"] == {"total_energy": 1.0, "forces": 10.0}
+    assert nequip["loss"]["coeffs"] == {"total_energy": 368.64, "forces": 10.0}
     assert "lr_scheduler" not in nequip
     assert nequip["_target_"] == "nequip.train.EMALightningModule"
 

@@ -64,6 +64,8 @@ def train(package, folder, tmp_path, water_frames, **changes):
         settings=SETTINGS[package].model_validate(given),
         n_epochs=4,
         batch_size=2,
+        energy_weight=0.01,
+        force_weight=100.0,
         seed=11,
         n_threads=1,
         device="cpu",

@@ -71,3 +71,10 @@ def test_a_baseline_sees_as_many_frames_as_the_networks_beside_it():
     assert MACESettings(package="mace", batch_size=5).budget(ours, 24) == {"n_epochs": 50, "batch_size": 5}
     assert MACESettings(package="mace", batch_size=64).budget(ours, 24) == {"n_epochs": 42, "batch_size": 24}
     assert MACESettings(package="mace", n_epochs=3).budget(ours, 24) == {"n_epochs": 3, "batch_size": 2}
+
+
+def test_a_baseline_has_the_loss_of_the_experiment():
+    project = project_from(with_baselines({"mace": MACE}, ["mace"]))
+    assert project.baseline_training(project.experiments["water"], "mace", 24) == {
+        "n_epochs": 21, "batch_size": 1, "energy_weight": 0.01, "force_weight": 100.0
+    }  # fmt: skip
