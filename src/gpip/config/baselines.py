@@ -55,7 +55,7 @@ class BaselineSettings(Strict):
 def _paths(given: Mapping[str, Any], before: str = "") -> Iterator[str]:
     """Every key of nested mappings, those above it joined by dots."""
     for key, value in given.items():
-        yield before + key
+        yield f"{before}{key}"
         if isinstance(value, Mapping):
             yield from _paths(value, f"{before}{key}.")
 
