@@ -87,8 +87,6 @@ def mace_input(settings: MACESettings, task: Task) -> dict[str, object]:
         "energy_weight": task.energy_weight,
         "forces_weight": task.force_weight,
         "lr": settings.learning_rate,
-        "scheduler": "ExponentialLR",
-        "lr_scheduler_gamma": task.rate_per_epoch,
         "error_table": "PerAtomMAE",
         "plot": False,
     }

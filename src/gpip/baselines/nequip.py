@@ -80,7 +80,14 @@ def nequip_input(settings: NequIPSettings, task: Task) -> dict[str, object]:
         "test_metrics": "${training_module.val_metrics}",
         "optimizer": {"_target_": "torch.optim.Adam", "lr": settings.learning_rate},
         "lr_scheduler": {
-            "scheduler": {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "gamma": task.rate_per_epoch},
+            "scheduler": {
+                "_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau",
+                "factor": 0.6,
+                "patience": 5,
+                "threshold": 0.2,
+                "min_lr": 1e-6,
+            },
+            "monitor": SCORE,
             "interval": "epoch",
             "frequency": 1,
         },

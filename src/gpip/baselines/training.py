@@ -8,8 +8,6 @@ ENERGY_MAE, FORCE_MAE = "energy_mae_mev_per_atom", "force_mae_mev_per_angstrom"
 ENERGY_RMSE, FORCE_RMSE = "energy_rmse_mev_per_atom", "force_rmse_mev_per_angstrom"
 PREDICTED = ("validation", "test")
 EVALUATION_BATCH = 8
-LAST_RATE = 0.01
-"""Learning rate of the last epoch as a fraction of the first."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,6 @@ class Task:
 
     def file(self, part: str) -> Path:
         return self.folder / f"{part}.xyz"
-
-    @property
-    def rate_per_epoch(self) -> float:
-        """Factor by which the learning rate falls each epoch."""
-        return LAST_RATE ** (1 / max(1, self.n_epochs - 1))
 
 
 class Check(NamedTuple):

@@ -23,7 +23,7 @@ class BaselineSettings(Strict):
     """Folder of the package's commands, such as the `bin` of its virtual environment; null: they are on PATH."""
     cutoff_angstrom: Positive = 5.0
     learning_rate: Positive = 0.01
-    """The first one; it falls by the same factor each epoch, to a hundredth at the end."""
+    """The first one; it falls when the validation error no longer does."""
     batch_size: Count | None = None
     """Null: that of the experiment's fine-tuning. Never more than there are training frames."""
     n_epochs: Count | None = None

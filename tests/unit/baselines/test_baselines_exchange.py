@@ -124,7 +124,3 @@ def test_extra_is_laid_over_the_input_of_the_package(tmp_path):
     assert nequip["loss"]["coeffs"] == {"total_energy": 368.64, "forces": 10.0}
     assert "lr_scheduler" not in nequip
     assert nequip["_target_"] == "nequip.train.EMALightningModule"
-
-
-def test_the_learning_rate_ends_at_a_hundredth(tmp_path):
-    assert task(tmp_path).rate_per_epoch ** 20 == pytest.approx(0.01)
