@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gpip.cli import summarise
 from gpip.config import plan, project_from
 from gpip.config.baselines import MACESettings, NequIPSettings
 from gpip.config.optimization import Optimization
@@ -78,3 +79,8 @@ def test_a_baseline_has_the_loss_of_the_experiment():
     assert project.baseline_training(project.experiments["water"], "mace", 24) == {
         "n_epochs": 21, "batch_size": 1, "energy_weight": 0.01, "force_weight": 100.0
     }  # fmt: skip
+
+
+def test_the_check_says_how_many_trainings_there_are():
+    project = project_from(with_baselines({"mace": MACE, "nequip": NEQUIP}, ["mace", "nequip"]))
+    assert "experiment water: beside them mace, nequip of other packages, 4 runs" in list(summarise(project))
