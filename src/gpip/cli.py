@@ -83,6 +83,9 @@ def summarise(project: Project) -> Iterator[str]:
             f"{experiment.n_train} frames × {len(experiment.seeds)} seeds = {runs * len(experiment.seeds)} "
             f"fine-tuning runs"
         )
+        if experiment.baselines:
+            others = len(experiment.baselines) * len(experiment.n_train) * len(experiment.seeds)
+            yield f"experiment {name}: beside them {', '.join(experiment.baselines)} of other packages, {others} runs"
         if experiment.ml_md:
             yield (
                 f"experiment {name}: {runs * experiment.ml_md.n_seeds} ML-driven MD runs of "

@@ -145,6 +145,32 @@ def test_a_learning_rate_of_one_backbone_leaves_the_other(finished):
     assert again["fine_tune"] == 8
 
 
+@pytest.fixture
+def with_baselines(finished):
+    """The finished folder, its configuration asking for two networks of packages that are not there."""
+    file = finished / "config.yaml"
+    before = file.read_text()
+    config = yaml.safe_load(before)
+    config["baselines"] = {name: {"package": name, "command_folder": "nowhere"} for name in ("mace", "nequip")}
+    config["experiments"]["water"]["baselines"] = ["mace", "nequip"]
+    file.write_text(yaml.safe_dump(config, sort_keys=False))
+    yield finished
+    file.write_text(before)
+
+
+def test_baselines_add_their_trainings_and_nothing_else(with_baselines):
+    assert rules_to_run(with_baselines) == {"train_mace": 2, "train_nequip": 2, "build_report": 1}
+
+
+def test_a_missing_package_is_one_clear_error_of_its_job(with_baselines):
+    done = snakemake(with_baselines, "results/baselines/water/mace/n2/seed0/errors.json")
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "error: baseline 'mace': the command mace_run_train was not found in command_folder 'nowhere'" in said
+    assert "mace/bin/pip install mace-torch" in said
+    assert "Traceback" not in said
+
+
 def test_a_wrong_key_is_one_clear_error(finished):
     file = finished / "config.yaml"
     before = file.read_text()

@@ -38,6 +38,7 @@ wildcard_constraints:
     set=names(project.sets),
     recipe=names(project.pretraining.recipes),
     backbone=names(project.backbones),
+    baseline=names(project.baselines),
     labels=names(project.labels),
     experiment=names(project.experiments),
     arm=names(arm for experiment in project.experiments.values() for arm in experiment.arms),
@@ -75,6 +76,7 @@ def start_of_sampling(system):
 
 
 RUN = "{experiment}/{backbone}/{arm}/n{n_train}/seed{seed}"
+BASELINE_RUN = "{experiment}/{baseline}/n{n_train}/seed{seed}"
 
 
 def runs_of_set(wildcards):
@@ -121,6 +123,9 @@ def reference_step_fs(wildcards):
 
 
 FINE_TUNING_FILES = ("model.ckpt", "history.csv", "errors.json", "predictions.h5")
+# The file in which each package keeps its weights, loaded by its own programs.
+BASELINE_MODELS = {"mace": "mace.model", "nequip": "nequip.ckpt"}
+BASELINE_FILES = ("history.csv", "errors.json", "predictions.h5")
 METRICS_FILES = ("metrics.json", "rdf.csv", "msd.csv", "traces.csv")
 
 
@@ -160,6 +165,12 @@ def report_files():
     return {
         "fine_tuning": [
             run | {"folder": f"results/finetuning/{RUN}".format(**run)} for run in plan.fine_tuning_runs(project)
+        ],
+        "baselines": [
+            run
+            | {"backbone": run["baseline"], "arm": "scratch"}
+            | {"folder": f"results/baselines/{BASELINE_RUN}".format(**run)}
+            for run in plan.baseline_runs(project)
         ],
         "ml_md": [
             run
@@ -215,6 +226,10 @@ def benchmark_files():
             files += [f"label_chunk/{name}/{chunk}" for chunk in range(project.labels[name].n_jobs)]
     files += ["pretrain/{set}/{backbone}/{recipe}".format(**run) for run in plan.pretraining_runs(project)]
     files += [f"fine_tune/{RUN}".format(**run) for run in plan.fine_tuning_runs(project)]
+    files += [
+        "train_{package}/".format(package=project.baselines[run["baseline"]].package) + BASELINE_RUN.format(**run)
+        for run in plan.baseline_runs(project)
+    ]
     rules_of_ml_md = ("run_ml_md", "measure_ml_md")
     files += [f"{rule}/{RUN}".format(**run) for run in plan.ml_md_runs(project) for rule in rules_of_ml_md]
     return [f"results/benchmarks/{file}.tsv" for file in files]
@@ -225,6 +240,7 @@ def report_inputs(_):
     files = report_files()
     return [
         *(f"{run['folder']}/{name}" for run in files["fine_tuning"] for name in FINE_TUNING_FILES),
+        *(f"{run['folder']}/{name}" for run in files["baselines"] for name in BASELINE_FILES),
         *(run["trajectory"] for run in files["ml_md"]),
         *(f"{run['metrics']}/{name}" for run in files["ml_md"] for name in METRICS_FILES),
         *(f"{run['folder']}/{name}" for run in files["pretraining"] for name in ("model.ckpt", "losses.csv")),

@@ -123,6 +123,8 @@ class Experiment(Strict):
     n_train: list[Count] = Field(min_length=1)
     split: Split
     seeds: list[int] = Field(min_length=1)
+    baselines: list[Name] = []
+    """Networks of other packages, trained from scratch on the same frames and tested on the same."""
     fine_tuning: FineTuning
     ml_md: MLMD | None = None
     """Leave it out to compare errors only."""
@@ -139,7 +141,7 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _distinct(self) -> "Experiment":
-        for what in ("backbones", "n_train", "seeds"):
+        for what in ("backbones", "n_train", "seeds", "baselines"):
             if len(set(getattr(self, what))) < len(getattr(self, what)):
                 raise ValueError(f"{what} holds the same entry twice")
         if self.n_train != sorted(self.n_train):

@@ -39,6 +39,11 @@ class Optimization(Strict):
         """Steps of the whole training on `n_frames`. An epoch's last batch may be smaller."""
         return self.n_steps or self.n_epochs * -(-n_frames // self.batch_size)
 
+    def frames_seen(self, n_frames: int) -> int:
+        """Frames, repeats counted, that the whole training on `n_frames` sees."""
+        epochs, steps = divmod(self.total_steps(n_frames), -(-n_frames // self.batch_size))
+        return epochs * n_frames + steps * self.batch_size
+
     def learning_rate_of(self, backbone: str) -> float:
         if isinstance(self.learning_rate, dict):
             return self.learning_rate[backbone]

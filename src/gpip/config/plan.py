@@ -37,6 +37,17 @@ def fine_tuning_runs(project: Project) -> list[Run]:
     ]
 
 
+def baseline_runs(project: Project) -> list[Run]:
+    """Every training of another package's network in every experiment."""
+    return [
+        {"experiment": name, "baseline": baseline, "n_train": n_train, "seed": seed}
+        for name, experiment in project.experiments.items()
+        for baseline in experiment.baselines
+        for n_train in experiment.n_train
+        for seed in experiment.seeds
+    ]
+
+
 def ml_md_runs(project: Project) -> list[Run]:
     """The fine-tunings whose networks drive dynamics: the largest training set, the first seeds."""
     return [

@@ -10,6 +10,7 @@ from pydantic import ValidationError, model_validator
 
 from gpip.config.backbones import Backbone
 from gpip.config.base import Name, Strict
+from gpip.config.baselines import Baseline
 from gpip.config.experiments import Experiment
 from gpip.config.labels import Labels, TBLiteLabels
 from gpip.config.layers import resolved
@@ -37,6 +38,7 @@ class Project(Strict):
     pretraining: Pretraining = Pretraining()
     backbones: dict[Name, Backbone] = {}
     labels: dict[Name, Labels] = {}
+    baselines: dict[Name, Baseline] = {}
     experiments: dict[Name, Experiment] = {}
 
     @model_validator(mode="before")
@@ -67,6 +69,9 @@ class Project(Strict):
                         f"labels.{name}.n_frames: {labels.n_frames} wanted, but the classical run of "
                         f"{labels.system} keeps {available}: lengthen production_ps or ask for fewer"
                     )
+        for name in self.baselines:
+            if name in self.backbones:
+                raise ValueError(f"baselines.{name}: a backbone has this name, and tables show both: take another")
         for name, experiment in self.experiments.items():
             self._check_experiment(f"experiments.{name}", experiment)
         return self
@@ -89,6 +94,8 @@ class Project(Strict):
         _known(f"{where}.labels", experiment.labels, self.labels)
         for backbone in experiment.backbones:
             _known(f"{where}.backbones", backbone, self.backbones)
+        for baseline in experiment.baselines:
+            _known(f"{where}.baselines", baseline, self.baselines)
         recipes = self.pretraining.recipes
         used = {}
         for arm, initialisation in experiment.arms.items():
@@ -149,6 +156,12 @@ class Project(Strict):
         seen = pretraining.total_steps(self.n_frames_of_set(experiment.pretraining_set)) * pretraining.batch_size
         return steps + -(-seen // optimization.batch_size)
 
+    def baseline_training(self, experiment: Experiment, baseline: str, n_train: int) -> dict[str, float]:
+        """Budget and weights of the loss of one baseline: those of the experiment's fine-tuning."""
+        tuning = experiment.fine_tuning
+        weights = {"energy_weight": tuning.energy_weight, "force_weight": tuning.force_weight}
+        return self.baselines[baseline].budget(tuning.optimization, n_train) | weights
+
     def data_path(self, relative: str) -> Path:
         """A path under data_dir. Raises InputError when the folder is not known or not there."""
         root = self.data_dir or os.environ.get(DATA_DIR_VARIABLE)
@@ -191,7 +204,7 @@ def project_from(given: dict[str, Any], where: str = "config.yaml") -> Project:
 
 def _explain(problem: Any) -> str:
     parts = list(problem["loc"])
-    if parts[0:1] in (["backbones"], ["labels"]):
+    if parts[0:1] in (["backbones"], ["labels"], ["baselines"]):
         del parts[2:3]  # pydantic's own: the model or source, which is no key of the file
     place = ".".join(map(str, parts))
     message = problem["msg"].removeprefix("Value error, ")

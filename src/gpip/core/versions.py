@@ -15,6 +15,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "labels": 1,
     "splits": 1,
     "finetuning": 2,
+    "baselines": 1,
     "ml_md": 2,
     "metrics": 1,
     "system": 1,

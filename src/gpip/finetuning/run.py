@@ -1,25 +1,23 @@
 """One fine-tuning run: labels, a split and an initialisation in; a potential, its errors and predictions out."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 
 from gpip.config.backbones import BackboneSettings
 from gpip.config.experiments import FineTuning, Initialisation
-from gpip.core.files import digest, replacing, write_json
+from gpip.core.files import digest, write_json
 from gpip.core.frame import Frame
 from gpip.core.provenance import provenance
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.datasets.reader import Dataset
 from gpip.datasets.splits import read_split
 from gpip.finetuning.initialise import initial_potential
-from gpip.metrics.errors import energy_errors, force_errors, force_mae_by_element
+from gpip.metrics.predictions import errors_of_test, frame_errors, write_predictions
 from gpip.models.checkpoint import save_potential
 from gpip.models.potential import Potential
 from gpip.training.device import training_device
@@ -87,11 +85,7 @@ def fine_tune(
     write_json(
         outputs.errors,
         {
-            "test": summary(frames["test"], energies, forces),
-            "test_force_mae_mev_per_angstrom_by_element": force_mae_by_element(
-                *(np.concatenate(parts) for parts in ([frame.forces for frame in frames["test"]], forces)),
-                np.concatenate([frame.species for frame in frames["test"]]),
-            ),
+            **errors_of_test(frames["test"], energies, forces),
             "validation": errors_on(potential, frames["validation"]),
             "step_0": step_0,
             **result,
@@ -105,17 +99,8 @@ def fine_tune(
     plan.checkpoint.unlink(missing_ok=True)
 
 
-def summary(frames: Sequence[Frame], energies: np.ndarray, forces: Sequence[np.ndarray]) -> dict[str, float]:
-    """Errors in meV/atom and meV/Å of predictions on labelled frames."""
-    n_atoms = np.array([frame.n_atoms for frame in frames])
-    reference = np.concatenate([frame.forces for frame in frames])
-    return energy_errors(np.array([frame.energy for frame in frames]), energies, n_atoms) | force_errors(
-        reference, np.concatenate(forces)
-    )
-
-
 def errors_on(potential: Potential, frames: Sequence[Frame]) -> dict[str, float]:
-    return summary(frames, *predict(potential, frames))
+    return frame_errors(frames, *predict(potential, frames))
 
 
 def _validation(potential: Potential, frames: Sequence[Frame], settings: FineTuning) -> Validation:
@@ -147,28 +132,3 @@ def _print_start(record: dict[str, Any], step_0: dict[str, float]) -> None:
         f"before the first step, validation force MAE {step_0['force_mae_mev_per_angstrom']:.1f} meV/Å",
         flush=True,
     )
-
-
-def write_predictions(
-    path: Path,
-    frames: Sequence[Frame],
-    energies: np.ndarray,
-    forces: Sequence[np.ndarray],
-    source_frames: Sequence[int],
-    made: dict[str, Any],
-) -> None:
-    """Reference and prediction side by side; forces of all frames joined, `frame` says which one each row is of."""
-    columns = {
-        "energy_reference": (np.array([frame.energy for frame in frames]), "eV"),
-        "energy_predicted": (energies, "eV"),
-        "forces_reference": (np.concatenate([frame.forces for frame in frames]), "eV/angstrom"),
-        "forces_predicted": (np.concatenate(forces), "eV/angstrom"),
-        "species": (np.concatenate([frame.species for frame in frames]), "1"),
-        "frame": (np.repeat(np.arange(len(frames)), [frame.n_atoms for frame in frames]), "1"),
-        "source_frame": (np.asarray(source_frames), "1"),
-    }
-    with replacing(path) as partial, h5py.File(partial, "w") as file:
-        file.attrs["schema"], file.attrs["schema_version"] = "gpip-predictions", 1
-        file.attrs["provenance"] = json.dumps(made)
-        for name, (values, unit) in columns.items():
-            file.create_dataset(name, data=values).attrs["unit"] = unit

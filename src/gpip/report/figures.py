@@ -67,7 +67,7 @@ def learning_curves(runs: list[Run]) -> Figure:
                 continue
             mean = np.mean([curve.set_index("step")[FORCE_MAE].loc[steps] for curve in curves], axis=0)
             axis.plot(steps, mean, ".", linestyle=look[arm].linestyle, color=look[arm].color, label=arm)
-        axis.set(title=backbone, xlabel="fine-tuning step", yscale="log")
+        axis.set(title=backbone, xlabel="step", yscale="log")
         _plain_log_labels(axis)
     axes[0, 0].set_ylabel("validation force MAE (meV/Å)")
     legend_above(figure, axes.flat)
@@ -98,31 +98,30 @@ def data_efficiency(runs: list[Run]) -> Figure:
 
 
 def parity(runs: list[Run]) -> Figure:
-    """Predicted against reference force components of the test frames: rows backbones, columns arms."""
+    """Predicted against reference force components of the test frames: a row a backbone, a column an arm.
+
+    Backbones with one arm, as those of other packages, stand side by side.
+    """
     largest = max(run["n_train"] for run in runs)
-    chosen = [run for run in runs if run["n_train"] == largest]
-    arms = arms_of(chosen)
-    by_backbone = group_by(chosen, "backbone")
-    first = {}
-    for run in chosen:
-        first.setdefault((run["backbone"], run["arm"]), run)
+    first: dict[tuple[str, str], Run] = {}
+    for run in runs:
+        if run["n_train"] == largest:
+            first.setdefault((run["backbone"], run["arm"]), run)
     forces = {key: _forces(run) for key, run in first.items()}
     limit = 1.05 * max(np.abs(pair).max() for pair in forces.values())
-    figure, axes = panels(len(by_backbone), len(arms), height=2.7, share_y="all")
-    image = None
-    for row, (backbone,) in zip(axes, by_backbone, strict=True):
-        for axis, arm in zip(row, arms, strict=True):
-            axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", title=f"{backbone}, {arm}")
-            if (backbone, arm) not in forces:
-                axis.text(0.5, 0.5, "not run", transform=axis.transAxes, ha="center")
-                continue
-            reference, predicted = forces[backbone, arm]
-            box = (-limit, limit, -limit, limit)
+    rows = parity_rows(list(first))
+    figure, axes = panels(len(rows), max(map(len, rows)), height=2.7, share_y="all")
+    for axis in axes.flat:
+        axis.set_visible(False)
+    for number, row in enumerate(rows):
+        for axis, key in zip(axes[number], row, strict=False):
+            axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", title=", ".join(key), visible=True)
+            reference, predicted = forces[key]
             image = axis.hexbin(
                 reference,
                 predicted,
                 gridsize=70,
-                extent=box,
+                extent=(-limit, limit, -limit, limit),
                 norm=LogNorm(1),
                 cmap=DENSITY,
                 linewidths=0.1,
@@ -132,11 +131,24 @@ def parity(runs: list[Run]) -> Figure:
             axis.text(0.04, 0.96, f"MAE {mae:.1f} meV/Å", transform=axis.transAxes, va="top", fontsize=8)
             axis.xaxis.set_major_locator(MaxNLocator(4, symmetric=True, prune="both"))
             axis.yaxis.set_major_locator(MaxNLocator(4, symmetric=True, prune="both"))
+    for column in axes.T:
+        lowest = [axis for axis in column if axis.get_visible()][-1]
+        lowest.tick_params(labelbottom=True)
     figure.supxlabel("reference force component (eV/Å)", fontsize=9)
     figure.supylabel("predicted (eV/Å)", fontsize=9)
-    if image is not None:
-        figure.colorbar(image, ax=axes, shrink=0.6, aspect=30, label="force components")
+    figure.colorbar(image, ax=axes, shrink=0.6, aspect=30, label="force components")
     return figure
+
+
+def parity_rows(keys: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Pairs of backbone and arm, in rows: one for each backbone with several arms, the others together."""
+    by_backbone: dict[str, list[tuple[str, str]]] = {}
+    for key in keys:
+        by_backbone.setdefault(key[0], []).append(key)
+    rows = [row for row in by_backbone.values() if len(row) > 1]
+    single = [row[0] for row in by_backbone.values() if len(row) == 1]
+    n_columns = max([2, *map(len, rows)])
+    return rows + [single[start : start + n_columns] for start in range(0, len(single), n_columns)]
 
 
 def _losses(run: Run) -> Any:

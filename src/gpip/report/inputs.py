@@ -12,6 +12,7 @@ Run = dict[str, Any]
 
 RUN_KEYS = {
     "fine_tuning": ("experiment", "backbone", "arm", "n_train", "seed", "folder"),
+    "baselines": ("experiment", "backbone", "arm", "n_train", "seed", "folder"),
     "ml_md": ("experiment", "backbone", "arm", "n_train", "seed", "trajectory", "metrics"),
     "pretraining": ("set", "backbone", "recipe", "folder"),
     "classical": ("system", "temperature_kelvin", "log"),
@@ -27,6 +28,8 @@ class RunFiles:
 
     fine_tuning: list[Run] = field(default_factory=list)
     """`folder` holds errors.json, history.csv and predictions.h5."""
+    baselines: list[Run] = field(default_factory=list)
+    """Networks of other packages, with the same keys and files: `backbone` is the name of the baseline."""
     ml_md: list[Run] = field(default_factory=list)
     """`metrics` is the folder of metrics.json, rdf.csv, msd.csv and traces.csv."""
     pretraining: list[Run] = field(default_factory=list)
@@ -41,6 +44,11 @@ class RunFiles:
     """`file` in the data set layout."""
     benchmarks: list[str] = field(default_factory=list)
     """Snakemake's benchmark files, benchmarks/<rule>.tsv or benchmarks/<rule>/.../<job>.tsv."""
+
+    @property
+    def tested(self) -> list[Run]:
+        """Every network with test errors: ours, then those of other packages."""
+        return self.fine_tuning + self.baselines
 
     @classmethod
     def from_json(cls, given: "dict[str, Any] | RunFiles") -> "RunFiles":

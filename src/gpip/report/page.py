@@ -15,7 +15,15 @@ from gpip.report.names import metric_name, metric_order
 from gpip.report.render import picture, render
 from gpip.report.rounding import mean_and_spread, plus_minus
 from gpip.report.style import styled
-from gpip.report.tables import ERROR_NAMES, all_tables, read_metrics, run_errors, transfer_cells, write_tables
+from gpip.report.tables import (
+    ERROR_NAMES,
+    all_tables,
+    package_of,
+    read_metrics,
+    run_errors,
+    transfer_cells,
+    write_tables,
+)
 from gpip.report.wording import CAPTIONS, MANY_SYSTEMS, caveats, findings, incidents, metric_cell, what_was_run
 
 SECTIONS = (
@@ -60,7 +68,8 @@ def build_report(project: Any, inputs: dict[str, Any] | RunFiles, folder: str | 
         what_was_run=what_was_run(project, files),
         findings=[] if gain is None else findings(gain),
         gain=[] if gain is None else gain[gain["metric"].str.contains("force")].to_dict("records"),
-        errors=error_rows(files.fine_tuning),
+        errors=error_rows(files.tested),
+        other_packages=bool(files.baselines),
         transfers=transfer_rows(files.fine_tuning),
         caveats=caveats(project, files),
         incidents=incidents(files, tables.get("labels")),
@@ -89,7 +98,7 @@ def error_rows(runs: list[Run]) -> list[dict[str, Any]]:
         start = [one["step_0"]["force_mae_mev_per_angstrom"] for one in errors]
         rows.append(
             dict(zip(("experiment", "backbone", "n_train", "arm"), key, strict=True))
-            | {"n_seeds": len(errors), "n_steps": errors[0]["n_steps"]}
+            | {"package": package_of(errors[0]), "n_seeds": len(errors), "n_steps": errors[0]["n_steps"]}
             | {name: plus_minus(*mean_and_spread(values)) for name, values in test.items()}
             | {"step_0": plus_minus(*mean_and_spread(start))}
         )
@@ -152,7 +161,7 @@ def all_figures(files: RunFiles, folder: Path) -> dict[str, list[dict[str, Any]]
             add("classical", "classical", system, md_figures.classical_traces(runs))
         if files.pretraining:
             add("pretraining", "pretraining_losses", "", figures.pretraining_losses(files.pretraining))
-        for (experiment,), runs in group_by(files.fine_tuning, "experiment").items():
+        for (experiment,), runs in group_by(files.tested, "experiment").items():
             sizes = sorted({run["n_train"] for run in runs})
             add("fine_tuning", "learning_curves", experiment, figures.learning_curves(runs), n_train=sizes[-1])
             if len(sizes) > 1:

@@ -26,7 +26,7 @@ NOT_LOSSES = ("step", "frames_seen", "learning_rate")
 def all_tables(files: RunFiles, project: dict[str, Any]) -> dict[str, pd.DataFrame]:
     """Every table of the report by name; a stage without runs has none."""
     tables = {
-        "errors": errors_table(files.fine_tuning),
+        "errors": errors_table(files.tested),
         "gain": gain_table(files.fine_tuning, project),
         "transfers": transfers_table(files.fine_tuning),
         "ml_md": ml_md_table(files.ml_md),
@@ -48,21 +48,27 @@ def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
 
 
 def run_errors(run: Run) -> dict[str, Any]:
-    """What errors.json of a fine-tuning run holds."""
+    """What errors.json of a fine-tuning run or a baseline holds."""
     path = Path(run["folder"]) / "errors.json"
     if not path.is_file():
-        raise InputError(f"{path} is missing: run the fine-tuning that makes it")
+        raise InputError(f"{path} is missing: run the training that makes it")
     return read_json(path)
 
 
+def package_of(errors: dict[str, Any]) -> str:
+    """Whose network it is: this program's, or another package's with its version."""
+    return errors.get("package", "gpip")
+
+
 def errors_table(runs: list[Run]) -> pd.DataFrame:
-    """Test errors of every fine-tuned network, and its validation error before the first step."""
+    """Test errors of every network, and its validation error before the first step."""
     rows = []
     for run in runs:
         errors = run_errors(run)
         history = read_csv(Path(run["folder"]) / "history.csv")
         rows.append(
             _key(run)
+            | {"package": package_of(errors)}
             | {f"test_{name}": _number(errors["test"].get(name)) for name in ERROR_NAMES}
             | {f"step_0_{name}": _number(errors["step_0"].get(name)) for name in GAIN_METRICS}
             | {name: errors.get(name, no_number("not recorded")) for name in ("n_steps", "best_step", "n_parameters")}

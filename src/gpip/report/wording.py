@@ -74,6 +74,8 @@ def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
             f"{name}: {backbones} from {arms}, fine-tuned on {sizes} frames of {experiment['labels']}, "
             f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
         )
+        if experiment.get("baselines"):
+            experiments[-1] += f", beside {' and '.join(experiment['baselines'])} of other packages"
     return [first, "; ".join(experiments) + "."]
 
 
@@ -118,6 +120,11 @@ def caveats(project: dict[str, Any], files: RunFiles) -> list[str]:
             )
         if split.get("n_test", FEW_TEST_FRAMES) < FEW_TEST_FRAMES:
             words.append(f"{name}: test errors rest on {split['n_test']} frames.")
+        if experiment.get("baselines"):
+            words.append(
+                f"{name}: {' and '.join(experiment['baselines'])} are trained by their own packages. Equal steps are "
+                "not equal time: see Cost."
+            )
         words += _ml_md_caveats(name, experiment)
     if any(run["arm"] != "scratch" for run in files.fine_tuning):
         words.append(

@@ -17,7 +17,8 @@ ORDER = [
 ]
 MAY_IMPORT = {name: set(ORDER[: index + 1]) for index, name in enumerate(ORDER)}
 MAY_IMPORT |= {"metrics": {"core", "metrics"}, "report": {"core", "metrics", "report"}}
-for name in ("finetuning", "ml_md"):
+MAY_IMPORT["baselines"] = {"core", "config", "datasets", "baselines"}
+for name in ("finetuning", "baselines", "ml_md"):
     MAY_IMPORT[name] |= {"metrics"}
 
 

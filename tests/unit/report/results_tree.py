@@ -93,7 +93,7 @@ def fine_tuning(root: Path, backbone: str, arm: str, n_train: int, seed: int) ->
     folder = root / "finetuning" / backbone / arm / str(n_train) / str(seed)
     folder.mkdir(parents=True)
     generator = np.random.default_rng([len(backbone), len(arm), n_train, seed])
-    final = FINAL_MAE[backbone] * FACTOR[arm] * (40 / n_train) ** 0.15 * generator.normal(1, 0.02)
+    final = FINAL_MAE.get(backbone, 40.0) * FACTOR[arm] * (40 / n_train) ** 0.15 * generator.normal(1, 0.02)
     n_steps = 600 if arm != "scratch-long" else 1000
     steps = np.arange(20, n_steps + 1, 20)
     validation = final * (1 + 12 * FACTOR[arm] * np.exp(-steps / 60) + 0.8 * np.exp(-steps / 250))
@@ -131,6 +131,16 @@ def fine_tuning(root: Path, backbone: str, arm: str, n_train: int, seed: int) ->
             file[f"forces_{name}"] = values
     key = {"experiment": "water", "backbone": backbone, "arm": arm, "n_train": n_train, "seed": seed}
     return key | {"folder": str(folder)}
+
+
+def baseline(root: Path, name: str, package: str, n_train: int, seed: int) -> dict:
+    """A network of another package: the files of a fine-tuning from scratch, without a record of transfer."""
+    run = fine_tuning(root, name, "scratch", n_train, seed)
+    path = Path(run["folder"]) / "errors.json"
+    record = json.loads(path.read_text()) | {"package": package}
+    del record["transfer"]
+    path.write_text(json.dumps(record))
+    return run
 
 
 def ml_md(root: Path, backbone: str, arm: str, reference: Reference, number: int) -> dict:

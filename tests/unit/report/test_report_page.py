@@ -7,8 +7,9 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
-from results_tree import PROJECT, benchmarks, fine_tuning, write_results
+from results_tree import PROJECT, baseline, benchmarks, fine_tuning, write_results
 
+from gpip.report.figures import parity_rows
 from gpip.report.md_figures import rebinned
 from gpip.report.page import build_report
 
@@ -122,6 +123,35 @@ def test_a_project_of_errors_alone_has_a_page(tmp_path):
     for words in ("no ML-driven dynamics", "no pre-training.", "no classical dynamics", "Nothing to compare"):
         assert words in page
     assert "1 seed only" in page
+
+
+def test_networks_of_other_packages_stand_beside_ours(tmp_path):
+    inputs = {
+        "fine_tuning": [fine_tuning(tmp_path, "schnet", arm, 40, 0) for arm in ("scratch", "gpip")],
+        "baselines": [
+            baseline(tmp_path, "mace-small", "mace-torch 0.3.16", 40, 0),
+            baseline(tmp_path, "nequip-small", "nequip 0.19.1", 40, 0),
+        ],
+    }
+    experiment = {**PROJECT["experiments"]["water"], "baselines": ["mace-small", "nequip-small"]}
+    page = build_report({"experiments": {"water": experiment}}, inputs, tmp_path / "report").read_text("utf-8")
+    table = pd.read_csv(tmp_path / "report/errors.csv", dtype=str, keep_default_na=False)
+    assert list(table["backbone"]) == ["schnet", "schnet", "mace-small", "nequip-small"]
+    assert list(table["package"]) == ["gpip", "gpip", "mace-torch 0.3.16", "nequip 0.19.1"]
+    assert not table.isin(["", "nan"]).to_numpy().any()
+    for name in ("gain", "transfers"):
+        assert set(pd.read_csv(tmp_path / f"report/{name}.csv")["backbone"]) == {"schnet"}
+    for words in ("beside mace-small and nequip-small of other packages", "mace-torch 0.3.16", "nequip 0.19.1"):
+        assert words in page
+
+
+def test_single_networks_share_a_row_of_the_parity_figure():
+    ours = [("schnet", "scratch"), ("schnet", "gpip")]
+    assert parity_rows([*ours, ("mace", "scratch"), ("nequip", "scratch")]) == [
+        ours,
+        [("mace", "scratch"), ("nequip", "scratch")],
+    ]
+    assert parity_rows([("schnet", "scratch")]) == [[("schnet", "scratch")]]
 
 
 def test_an_empty_project_has_a_page(tmp_path):
