@@ -29,9 +29,9 @@ def check_neighbours(frames: Dataset, cutoff_angstrom: float, setting: str) -> N
         alone = atoms_alone(*where, cutoff_angstrom)
         if len(alone):
             atom = int(alone[0])
-            others = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
+            others = f" ({len(alone) - 1} more of its atoms have none)" if len(alone) > 1 else ""
             raise InputError(
-                f"{frames.name_of(index)}: atom {atom} ({chemical_symbols[frame.species[atom]]}){others} has no "
-                f"neighbour within {cutoff_angstrom:g} Å ({setting}), the nearest is at "
-                f"{nearest_neighbour(*where, atom):.2f} Å: raise {setting}, or leave the frame out"
+                f"{frames.name_of(index)}: atom {atom} ({chemical_symbols[frame.species[atom]]}) has no neighbour "
+                f"within {cutoff_angstrom:g} Å ({setting}), the nearest is at "
+                f"{nearest_neighbour(*where, atom):.2f} Å{others}: raise {setting}, or leave the frame out"
             )
