@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from gpip.config.composition import in_words
-from gpip.config.labels import DeePMDLabels
+from gpip.config.labels import PublishedLabels
 from gpip.config.project import Project, json_schema, load_project
 from gpip.core.errors import InputError
 
@@ -46,7 +46,7 @@ def summarise(project: Project) -> Iterator[str]:
     """What a configuration asks for, a line each.
 
     Raises:
-        InputError: a data folder is missing or damaged, or its frames are fewer than an experiment splits.
+        InputError: published files are missing or damaged, or its frames are fewer than an experiment splits.
     """
     from gpip.forcefields.available import check_force_fields
     from gpip.labelling.available import check_labels
@@ -68,7 +68,7 @@ def summarise(project: Project) -> Iterator[str]:
         yield f"recipe {name}: {', '.join(tasks)}"
     available = check_labels(project)
     for name, labels in project.labels.items():
-        if isinstance(labels, DeePMDLabels):
+        if isinstance(labels, PublishedLabels):
             found = f"{available[name]} frames" if name in available else "not used by any experiment"
             yield f"labels {name}: read from {labels.path}, {found}"
         else:

@@ -34,6 +34,7 @@ SETTINGS = {
     "et": ETSettings(model="et", n_radial=8, n_heads=2, **SIZE),
     "se3_transformer": SE3TransformerSettings(model="se3_transformer", n_channels=4, division=2, **SIZE),
 }
+VARIANTS = {"egnn paper": EGNNSettings(model="egnn", preset="wang-ani", **SIZE)}
 SKEWED = np.array([[6.0, 0, 0], [2.5, 5.0, 0], [-1.0, 1.5, 5.5]])
 SMALL = np.diag([3.0, 3.4, 3.8])
 DOUBLE = torch.float64
@@ -43,9 +44,9 @@ def test_every_registered_backbone_is_here():
     assert set(SETTINGS) == set(BACKBONES) == set(MODELS)
 
 
-@pytest.fixture(params=SETTINGS)
+@pytest.fixture(params=SETTINGS | VARIANTS)
 def settings(request):
-    return SETTINGS[request.param]
+    return (SETTINGS | VARIANTS)[request.param]
 
 
 @pytest.fixture

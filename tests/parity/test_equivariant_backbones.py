@@ -67,7 +67,8 @@ def test_egnn_of_its_authors(options):
     theirs = weights_in(record, f"{options}/weights/")
     flags = dict.fromkeys(("attention", "normalized", "bounded"), options == "wang")
     # All atoms see each other, as in the original.
-    settings = EGNNSettings(model="egnn", n_layers=3, n_features=12, cutoff_angstrom=20.0, envelope="none", **flags)
+    paper = {"n_radial": 0, "softening_angstrom": 1e-4, "aggregation": "sum", "envelope": "none"}
+    settings = EGNNSettings(model="egnn", n_layers=3, n_features=12, cutoff_angstrom=20.0, **paper, **flags)
     backbone = make_backbone(settings).double()
     copy_into(backbone.embedding, torch.from_numpy(record["embedding"]))
     for index, layer in enumerate(backbone.layers):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -195,13 +196,44 @@ def test_every_configuration_makes_a_graph(tmp_path):
     """The default and the experiments; those on published data only where GPIP_DATA says where it is."""
     for path in [ROOT / "config.yaml", *ROOT.glob("experiments/*/config.yaml")]:
         config = yaml.safe_load(path.read_text())
-        needs_data = any(labels["source"] == "deepmd" for labels in config.get("labels", {}).values())
+        needs_data = any("path" in labels for labels in config.get("labels", {}).values())
         if needs_data and "GPIP_DATA" not in os.environ:
             continue
         folder = tmp_path / path.parent.name
         folder.mkdir()
         shutil.copy(path, folder)
         assert rules_to_run(folder)["build_report"] == 1
+
+
+def test_a_changed_published_file_is_read_again(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {"R": np.array([[0, 0, 0], [0, 0, 0.97]]) + rng.normal(0, 0.01, (8, 2, 3)), "z": [8, 1]}
+    pull = rng.normal(size=(8, 1, 3))
+    arrays |= {"E": rng.normal(size=8), "F": np.concatenate([pull, -pull], axis=1)}
+    np.savez(tmp_path / "oh.npz", **arrays)
+    experiment = {
+        "labels": "oh",
+        "backbones": ["schnet"],
+        "initialisations": ["scratch"],
+        "n_train": [4],
+        "split": {"n_validation": 2, "n_test": 2},
+        "seeds": [0],
+        "fine_tuning": {"optimization": {"n_steps": 2}},
+    }
+    config = {
+        "data_dir": str(tmp_path),
+        "backbones": {"schnet": {"model": "schnet", "n_layers": 1, "n_features": 8}},
+        "labels": {"oh": {"source": "npz", "path": "oh.npz"}},
+        "experiments": {"oh": experiment},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    done = snakemake(tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    assert (tmp_path / "results/benchmarks/read_published_labels/oh.tsv").exists()
+    assert rules_to_run(tmp_path) == {}
+    np.savez(tmp_path / "oh.npz", **arrays | {"E": np.ones(8)})
+    again = rules_to_run(tmp_path)
+    assert again == {"read_published_labels": 1, "split_labels": 1, "fine_tune": 1, "build_report": 1}
 
 
 def test_lint():

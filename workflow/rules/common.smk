@@ -3,12 +3,14 @@ import re
 from pathlib import Path
 
 from gpip.config import plan, project_from
+from gpip.config.labels import PublishedLabels
 from gpip.core.errors import InputError
 from gpip.core.seeds import seed_for
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.config.systems import temperature_label
 from gpip.forcefields.available import check_force_fields
 from gpip.labelling.available import check_labels
+from gpip.labelling.published import published_files
 from snakemake.exceptions import WorkflowError
 
 SOURCE = Path(workflow.basedir) / "src"
@@ -88,6 +90,11 @@ def labelled_run(wildcards):
     """Folder of the classical run that labels are drawn from."""
     labels = project.labels[wildcards.labels]
     return f"results/classical_md/{labels.system}/{temperature_label(labels.temperature_kelvin)}K"
+
+
+def published(wildcards):
+    """The file or folder of labels that are read, not computed."""
+    return project.data_path(project.labels[wildcards.labels].path)
 
 
 def labels_of_experiment(wildcards):
@@ -219,8 +226,8 @@ def benchmark_files():
     files += [f"measure_system/{system}" for system in systems]
     files += [f"make_dataset/{name}" for name in project.sets]
     for name in plan.used_labels(project):
-        if project.labels[name].source == "deepmd":
-            files += [f"read_deepmd_labels/{name}"]
+        if isinstance(project.labels[name], PublishedLabels):
+            files += [f"read_published_labels/{name}"]
         else:
             files += [f"draw_configurations/{name}", f"merge_labels/{name}"]
             files += [f"label_chunk/{name}/{chunk}" for chunk in range(project.labels[name].n_jobs)]

@@ -60,7 +60,7 @@ rule merge_labels:
     benchmark:
         "results/benchmarks/merge_labels/{labels}.tsv"
     wildcard_constraints:
-        labels=names(name for name, labels in project.labels.items() if labels.source != "deepmd"),
+        labels=names(name for name, labels in project.labels.items() if not isinstance(labels, PublishedLabels)),
     conda:
         "../../envs/gpip.yaml"
     params:
@@ -70,21 +70,23 @@ rule merge_labels:
         "../scripts/merge_labels.py"
 
 
-rule read_deepmd_labels:
+rule read_published_labels:
+    input:
+        files=lambda w: [str(file) for file in published_files(project.labels[w.labels], published(w))],
     output:
         labels="results/labels/{labels}/labels.h5",
         rejected="results/labels/{labels}/rejected.csv",
     log:
-        "results/logs/read_deepmd_labels/{labels}.log",
+        "results/logs/read_published_labels/{labels}.log",
     benchmark:
-        "results/benchmarks/read_deepmd_labels/{labels}.tsv"
+        "results/benchmarks/read_published_labels/{labels}.tsv"
     wildcard_constraints:
-        labels=names(name for name, labels in project.labels.items() if labels.source == "deepmd"),
+        labels=names(name for name, labels in project.labels.items() if isinstance(labels, PublishedLabels)),
     conda:
         "../../envs/gpip.yaml"
     params:
         settings=lambda w: dump(project.labels[w.labels]),
-        folder=lambda w: str(project.data_path(project.labels[w.labels].path)),
+        path=lambda w: str(published(w)),
         version=STAGE_VERSIONS["labels"],
     script:
-        "../scripts/read_deepmd_labels.py"
+        "../scripts/read_published_labels.py"

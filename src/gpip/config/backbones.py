@@ -177,16 +177,35 @@ class EGNNSettings(BackboneSettings):
     """
 
     presets: ClassVar = {
-        "wang-ani": {"n_layers": 5, "n_features": 256, "bounded": True, "cutoff_angstrom": 5.0},
+        "wang-ani": {
+            "n_layers": 5,
+            "n_features": 256,
+            "n_radial": 0,
+            "attention": True,
+            "normalized": True,
+            "bounded": True,
+            "softening_angstrom": 1e-4,
+            "aggregation": "sum",
+            "cutoff_angstrom": 5.0,
+        },
     }
 
     model: Literal["egnn"]
+    n_radial: int = Field(default=20, ge=0)
+    """Radial basis functions of the distance, whose linear map multiplies messages. 0 is the paper's squared distance
+    beside the features instead, too coarse for the bonds of a liquid."""
     attention: bool = True
     """Weigh each message by a learned number between 0 and 1 (Eq. 8)."""
     normalized: bool = True
     """Move atoms along unit vectors instead of differences of coordinates."""
-    bounded: bool = False
+    bounded: bool = True
     """Hyperbolic tangent around the weight of a move."""
+    softening_angstrom: Positive = 1.0
+    """a in v / sqrt(v^2 + a^2), which stands for the unit vector of a normalized move: the slope of a move is at
+    most 1 / a. The authors' code has the plain unit vector, here 1e-4."""
+    aggregation: Literal["scaled", "sum"] = "scaled"
+    """The sum over neighbours, divided by the square root of their number so that its size is much the same in a
+    molecule and in a liquid, or the paper's plain sum."""
     envelope: Literal["cosine", "none"] = "cosine"
     """Bring messages to zero at the cutoff; `none` is the original, whose energy jumps there."""
 

@@ -38,10 +38,9 @@ class TBLiteLabels(Strict):
         return -(-self.n_frames // self.frames_per_job)
 
 
-class DeePMDLabels(Strict):
-    """A DeePMD folder: type.raw, type_map.raw and set.*/{coord,box,energy,force}.npy in Å and eV."""
+class PublishedLabels(Strict):
+    """What all labels have that are read from existing files."""
 
-    source: Literal["deepmd"]
     path: str
     """Relative to data_dir."""
     time_step_fs: Positive | None = None
@@ -50,4 +49,23 @@ class DeePMDLabels(Strict):
     checks: Checks = Checks()
 
 
-Labels = Annotated[TBLiteLabels | DeePMDLabels, Field(discriminator="source")]
+class DeePMDLabels(PublishedLabels):
+    """A DeePMD folder: type.raw, type_map.raw and set.*/{coord,box,energy,force}.npy in Å and eV."""
+
+    source: Literal["deepmd"]
+
+
+class NPZLabels(PublishedLabels):
+    """A NumPy archive of one molecule without a box, as those of MD17, rMD17 and sGDML."""
+
+    source: Literal["npz"]
+    energy_unit: Literal["kcal/mol", "kJ/mol", "eV", "hartree"] = "kcal/mol"
+    length_unit: Literal["angstrom", "bohr"] = "angstrom"
+    """Forces are in energy_unit per length_unit."""
+    keys: dict[Literal["positions", "energy", "forces", "species"], str] = {}
+    """Names of the arrays in the file, where they are none of R, positions, coords; E, energy, energies; F, forces;
+    z, atomic_numbers, nuclear_charges."""
+
+
+Labels = Annotated[TBLiteLabels | DeePMDLabels | NPZLabels, Field(discriminator="source")]
+PUBLISHED = {"deepmd": DeePMDLabels, "npz": NPZLabels}

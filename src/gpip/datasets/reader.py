@@ -133,6 +133,12 @@ class Dataset(Sequence[Frame]):
             system=system.name,
         )
 
+    def name_of(self, index: int) -> str:
+        """Where a frame is, in words: file, system, number within it, number in the source where that is known."""
+        system, frame = self._locate(index)
+        source = "" if system.source_frame is None else f" (number {system.source_frame[frame]} of its source)"
+        return f"{self.path}, system {system.name!r}, frame {frame}{source}"
+
     def first_frame(self, system: str) -> int:
         """Index in the whole file of the first frame of a system.
 

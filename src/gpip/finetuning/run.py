@@ -22,6 +22,7 @@ from gpip.models.checkpoint import save_potential
 from gpip.models.potential import Potential
 from gpip.training.device import training_device
 from gpip.training.loop import Plan, Validation, train
+from gpip.training.neighbours import check_neighbours
 from gpip.training.supervised import EnergyForceObjective, predict
 
 
@@ -49,9 +50,15 @@ def fine_tune(
     device: str,
     outputs: Outputs,
 ) -> None:
-    """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames."""
+    """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames.
+
+    Raises:
+        InputError: an atom has no neighbour within the network's cutoff, or a loss is not finite.
+    """
     torch.set_num_threads(n_threads)
     dataset, parts = Dataset(labels), read_split(split)._asdict()
+    used = dataset.subset(sorted(index for part in parts.values() for index in part))
+    check_neighbours(used, backbone.cutoff_angstrom, f"cutoff_angstrom of backbone {backbone.model}")
     frames = {name: dataset.frames(parts[name]) for name in ("train", "validation", "test")}
     potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed)
     potential.to(training_device(device))

@@ -1,21 +1,21 @@
 """How many labelled frames a configuration can count on, before anything is run."""
 
-from gpip.config.labels import DeePMDLabels
+from gpip.config.labels import PublishedLabels
 from gpip.config.project import Project, check_split
-from gpip.labelling.deepmd import count_frames
+from gpip.labelling.published import count_frames
 
 
 def check_labels(project: Project) -> dict[str, int]:
     """Frames of the labels that experiments use, by name; every split fits into them.
 
     Raises:
-        InputError: a data folder is missing or damaged, or its frames are fewer than an experiment splits.
+        InputError: published files are missing or damaged, or its frames are fewer than an experiment splits.
     """
     n_frames = {}
     for name, experiment in project.experiments.items():
         labels = project.labels[experiment.labels]
-        if isinstance(labels, DeePMDLabels):
-            n_frames[experiment.labels] = count_frames(project.data_path(labels.path))
+        if isinstance(labels, PublishedLabels):
+            n_frames[experiment.labels] = count_frames(labels, project.data_path(labels.path))
         else:
             n_frames[experiment.labels] = labels.n_frames
         check_split(f"experiments.{name}", experiment, n_frames[experiment.labels])

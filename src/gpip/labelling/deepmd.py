@@ -8,57 +8,18 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_numbers
 
-from gpip.config.labels import DeePMDLabels
 from gpip.core.errors import InputError, unknown_name
 from gpip.core.fields import check_field
-from gpip.core.files import digest
-from gpip.core.provenance import provenance
-from gpip.datasets.contacts import bonded_molecules
-from gpip.labelling.checks import write_checked_labels
 
 
-def read_labels(
-    settings: DeePMDLabels, folder: str | Path, system: str, output: str | Path, rejected: str | Path
-) -> None:
-    """Write the frames of a folder as a labels file; those beyond the checks are listed in `rejected`.
-
-    Args:
-        settings: temperature, time step and limits.
-        folder: the DeePMD folder.
-        system: name of the system in `output`.
-        output: dataset file of labels; source_frame counts through the sets in order.
-        rejected: CSV of the frames left out.
-
-    Raises:
-        InputError: the folder cannot be used, or no frame passes the checks.
-    """
-    folder = Path(folder)
-    fields = read_deepmd(folder)
-    n_frames = len(fields["positions"])
-    fields["temperature"] = np.full(n_frames, settings.temperature_kelvin or np.nan)
-    fields["source_frame"] = np.arange(n_frames)
-    fields["molecule"] = constant_molecules(fields)
-    files = sorted([*folder.glob("*.raw"), *folder.glob("set.*/*.npy")])
-    record = provenance("labels", settings)
-    record["inputs"] = {str(file.relative_to(folder)): digest(file) for file in files}
-    write_checked_labels(output, rejected, system, fields, settings.checks, [], record)
+def data_files(folder: Path) -> list[Path]:
+    """Every file of a DeePMD folder that its labels come from."""
+    return sorted([*folder.glob("*.raw"), *folder.glob("nopbc"), *folder.glob("set.*/*.npy")])
 
 
-def constant_molecules(fields: dict[str, np.ndarray]) -> np.ndarray:
-    """Molecule of each atom by covalent bonds, [n_atoms]; -1 for all when bonds change between frames."""
-    molecule = None
-    for positions, cell in zip(fields["positions"], fields["cell"], strict=True):
-        found = bonded_molecules(fields["species"], positions, cell, fields["pbc"])
-        if molecule is not None and not np.array_equal(found, molecule):
-            print("molecules: bonds form or break between the frames, so none are marked")
-            return np.full(len(found), -1)
-        molecule = found
-    return molecule
-
-
-def count_frames(folder: str | Path) -> int:
+def count_frames(folder: Path) -> int:
     """Number of frames in a DeePMD folder."""
-    return sum(len(_load(part / "coord.npy")) for part in _sets(Path(folder)))
+    return sum(len(_load(part / "coord.npy")) for part in _sets(folder))
 
 
 def read_deepmd(folder: Path) -> dict[str, np.ndarray]:

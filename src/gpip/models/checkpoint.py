@@ -17,9 +17,20 @@ from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
 
 SCHEMA = "gpip-potential"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raise it when the layout of the file changes, or when the same settings and weights give other numbers."""
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+def _from_1(record: dict[str, Any]) -> dict[str, Any]:
+    """EGNN had no radial basis, and neither softening nor aggregation was a choice."""
+    backbone = record.get("backbone")
+    if isinstance(backbone, dict) and backbone.get("model") == "egnn":
+        only = {"n_radial": 0, "softening_angstrom": 1e-4, "aggregation": "sum"}
+        record = record | {"backbone": only | backbone}
+    return record
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
 """From each older version, what makes its record one of the next version; a version without entry is refused."""
 
 

@@ -21,6 +21,7 @@ from gpip.pretraining.objective import PretextObjective
 from gpip.training.device import training_device
 from gpip.training.labels import fit_reference_energies
 from gpip.training.loop import Objective, Plan, train
+from gpip.training.neighbours import check_neighbours
 from gpip.training.supervised import EnergyForceObjective
 
 FRAMES_FOR_REFERENCE_ENERGIES = 100
@@ -40,10 +41,11 @@ def pretrain(
     """Pre-train and write the potential to `checkpoint`, the losses of each task to `losses` (CSV).
 
     Raises:
-        InputError: a task asks for what the backbone or the data set does not have.
+        InputError: a task asks for what the backbone or the data set does not have, or an atom has no neighbour.
     """
     torch.set_num_threads(n_threads)
     dataset = Dataset(dataset_path)
+    check_neighbours(dataset, *_smallest_cutoff(backbone, recipe))
     potential = make_potential(backbone, seed_for(seed, "weights"))
     elements = sorted({int(z) for system in dataset.systems.values() for z in system.species})
     objective: Objective
@@ -79,6 +81,14 @@ def pretrain(
     made = provenance("pretraining", settings | result, seed, [dataset_path])
     save_potential(checkpoint, potential, backbone, made | {"elements": [chemical_symbols[z] for z in elements]})
     plan.checkpoint.unlink(missing_ok=True)
+
+
+def _smallest_cutoff(backbone: BackboneSettings, recipe: Recipe) -> tuple[float, str]:
+    """Of the networks that see the data, with the key it is set by."""
+    cutoffs = [(backbone.cutoff_angstrom, f"cutoff_angstrom of backbone {backbone.model}")]
+    if recipe.contrast:
+        cutoffs.append((recipe.contrast.cutoff_angstrom, "contrast.cutoff_angstrom of the recipe"))
+    return min(cutoffs)
 
 
 def _check(potential: Potential, recipe: Recipe) -> None:

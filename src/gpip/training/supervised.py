@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gpip.core.frame import Frame
-from gpip.graphs.batching import graph_from_frames
+from gpip.graphs.batching import FrameGraphs, graph_from_frames
 from gpip.models.potential import Potential
 from gpip.training.device import device_of
 from gpip.training.labels import labels_of
@@ -25,14 +25,15 @@ class EnergyForceObjective:
         force_weight: float,
         where: str,
     ):
-        self.module, self.frames, self.where = potential, frames, where
+        self.module, self.where = potential, where
+        self.graphs = FrameGraphs(frames, potential.cutoff_angstrom)
         self.weights = {"energy": energy_weight, "forces": force_weight}
 
     def losses(self, frames: np.ndarray, step: int) -> dict[str, Tensor]:
-        chosen = [self.frames[int(index)] for index in frames]
+        chosen, graph = self.graphs(frames)
         energies, forces = labels_of(chosen, self.where)
         device = device_of(self.module)
-        graph = graph_from_frames(chosen, self.module.cutoff_angstrom).to(device)
+        graph = graph.to(device)
         self.module.train()
         predicted = self.module(graph)
         return {

@@ -89,6 +89,10 @@ def test_a_checkpoint_of_another_backbone_is_refused(tmp_path, water_frames):
 
 @pytest.fixture
 def files(tmp_path, water_frames):
+    return written(tmp_path, water_frames)
+
+
+def written(tmp_path, water_frames):
     """Labels and split files of six frames: three to train, one to validate, two to test."""
     first = water_frames[0]
     stack = {name: np.stack([getattr(frame, name) for frame in water_frames]) for name in ("positions", "forces")}
@@ -110,6 +114,19 @@ def run(files, folder, arm=None, checkpoint=None):
     where = {"n_threads": 1, "device": "cpu", "outputs": outputs}
     fine_tune(*files, checkpoint, BACKBONE, arm or Initialisation(), SETTINGS, 9, 1e-2, seed=1, **where)
     return outputs
+
+
+@pytest.mark.parametrize("frame", [1, 3, 5])
+def test_an_atom_without_neighbours_stops_before_the_first_step(tmp_path, water_frames, frame):
+    """In training, validation and test frames: 0 to 2, 3, 4 and 5."""
+    frames = [replace(one, cell=np.eye(3) * 30, positions=one.positions.copy()) for one in water_frames]
+    frames[frame].positions[4] += 12
+    files = written(tmp_path, frames)
+    with pytest.raises(
+        InputError, match=rf"frame {frame}: atom 4 \(H\) has no .* 3 Å \(cutoff_angstrom of backbone schnet"
+    ):
+        run(files, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_written_errors_are_those_of_the_written_predictions(tmp_path, files):

@@ -11,6 +11,7 @@ import torch
 from gpip.core.errors import InputError
 from gpip.core.frame import Frame
 from gpip.graphs import Graph, SkinNeighbours, graph_from_frames, neighbour_list
+from gpip.graphs.batching import FrameGraphs
 from gpip.graphs.neighbours import find_edges, reverse_edges
 
 CUTOFF = 5.0
@@ -126,6 +127,25 @@ def test_batch_of_unlike_frames():
         torch.testing.assert_close(graph.edge_index[:, mine] - start, alone.edge_index)
         start += single.n_atoms
     torch.testing.assert_close(graph.edge_vectors()[graph.reverse_edge], -graph.edge_vectors(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("memory_limit_bytes", [0, 12_000, 2**20])
+def test_kept_neighbours_are_those_of_a_fresh_graph(monkeypatch, memory_limit_bytes):
+    import gpip.graphs.batching as batching
+
+    frames = [frame(6, np.eye(3) * 3.0), frame(4), frame(5, np.diag([4.0, 5.0, 6.0]))]
+    graphs = FrameGraphs(frames, CUTOFF, memory_limit_bytes)
+    sought = []
+    monkeypatch.setattr(batching, "find_edges", lambda *given: sought.append(given) or find_edges(*given))
+    for indices in ([0, 2], [1, 0], [2, 1, 0]):
+        chosen, graph = graphs(np.array(indices))
+        assert [id(one) for one in chosen] == [id(frames[index]) for index in indices]
+        fresh = graph_from_frames(chosen, CUTOFF)
+        for field in ("species", "positions", "cell", "edge_index", "edge_shift", "atom_graph", "reverse_edge"):
+            assert torch.equal(getattr(graph, field), getattr(fresh, field)), field
+    assert graphs.n_bytes <= memory_limit_bytes
+    fresh_graphs = 7
+    assert len(sought) - fresh_graphs == {0: 7, 12_000: 5, 2**20: 3}[memory_limit_bytes]
 
 
 def test_isolated_atom_has_no_edges():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gpip.config.backbones import PaiNNSettings, SchNetSettings
+from gpip.config.backbones import EGNNSettings, PaiNNSettings, SchNetSettings
 from gpip.core.errors import InputError
 from gpip.models import checkpoint, load_potential, make_backbone, make_potential, save_potential, transfer_weights
 from gpip.models.checkpoint import read_checkpoint
@@ -105,6 +105,16 @@ def test_older_version_with_an_upgrade_is_read(saved, tmp_path, monkeypatch):
     monkeypatch.setitem(checkpoint.UPGRADES, 0, lambda record: record)
     for name, tensor in load_potential(old).state_dict().items():
         assert torch.equal(saved[0].state_dict()[name], tensor)
+
+
+def test_egnn_of_version_1_is_the_network_of_its_paper(tmp_path):
+    paper = {"n_radial": 0, "softening_angstrom": 1e-4, "aggregation": "sum"}
+    settings = EGNNSettings(model="egnn", n_layers=1, n_features=8, bounded=False, **paper)
+    save_potential(tmp_path / "model.ckpt", make_potential(settings), settings, {})
+    backbone = torch.load(tmp_path / "model.ckpt", weights_only=True)["backbone"]
+    for name in paper:
+        del backbone[name]
+    load_potential(changed(tmp_path / "model.ckpt", tmp_path, schema_version=1, backbone=backbone), settings)
 
 
 def test_setting_that_an_older_file_lacks_has_its_default(saved, tmp_path):

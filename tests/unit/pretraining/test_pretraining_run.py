@@ -1,5 +1,7 @@
 """A pre-training run from data set to checkpoint, for each recipe, resumed exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,3 +117,18 @@ def test_classical_recipe_needs_labels(tmp_path, water_frames):
     unlabelled = write(tmp_path / "bare.h5", water_frames, with_labels=False)
     with pytest.raises(InputError, match="needs energies and forces, which this data set does not hold"):
         run(unlabelled, RECIPES["classical"], tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_atom_without_neighbours_stops_before_the_first_step(tmp_path, water_frames, name):
+    """Also where only the net of the contrast, which sees less far, has none."""
+    frames = [replace(one, cell=np.eye(3) * 30, positions=one.positions.copy()) for one in water_frames]
+    frames[2].positions[:3] += [0, 0, 15]
+    frames[2].positions[2] = frames[2].positions[0] + [0, 0, 4.5]
+    backbone = SCHNET.model_copy(update={"cutoff_angstrom": 5.0 if RECIPES[name].contrast else 3.0})
+    wanted = (
+        "contrast.cutoff_angstrom of the recipe" if RECIPES[name].contrast else "cutoff_angstrom of backbone schnet"
+    )
+    with pytest.raises(InputError, match=rf"frame 2: atom 2 \(H\) has no neighbour within 3 Å \({wanted}\)"):
+        run(write(tmp_path / "set.h5", frames), RECIPES[name], tmp_path / "run", backbone)
+    assert not (tmp_path / "run").exists()
