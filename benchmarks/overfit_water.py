@@ -19,11 +19,14 @@ from gpip.labelling.tblite import TBLiteLabeller
 from gpip.models.registry import make_potential
 
 WATER = np.array([[0.0, 0.0, 0.0], [0.757, 0.586, 0.0], [-0.757, 0.586, 0.0]])
+SMALL_GEMNET = {f"n_{part}_features": 32 for part in ("edge", "triplet", "bilinear")}
 SETTINGS = {
-    "schnet": {"n_features": 32},
+    "schnet": {"n_features": 64},
     "painn": {"n_features": 32},
-    "egnn": {"n_layers": 3, "n_features": 64, "bounded": True},
+    "egnn": {"n_layers": 3, "n_features": 64},
     "et": {"n_layers": 3, "n_features": 64, "n_heads": 4},
+    "gemnet": {"n_features": 32, "n_rbf_features": 8, "n_cbf_features": 8} | SMALL_GEMNET,
+    "spherenet": {"n_features": 32, "n_triplet_features": 32, "n_output_features": 32},
     "se3_transformer": {},
 }
 CUTOFF_ANGSTROM, GOAL_MEV_PER_ANGSTROM = 3.5, 5.0

@@ -145,8 +145,9 @@ def main() -> None:
             whats = [what for what in arguments.what if n_boxes == 1 or what == "training_step"]
             for row in compare(network, pythons, n_boxes, whats, arguments.rounds):
                 ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+                call, atoms = row.what.replace("_", " "), f"{row.n_boxes} x {row.n_atoms}"
                 print(
-                    f"| {row.network} | {row.implementation} | {row.what.replace('_', ' ')} | {row.n_boxes} x {row.n_atoms} "
+                    f"| {row.network} | {row.implementation} | {call} | {atoms} "
                     f"| {row.milliseconds:.1f} | {ratio} | {row.added_mb:.0f} |",
                     flush=True,
                 )
