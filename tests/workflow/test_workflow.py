@@ -100,6 +100,30 @@ def test_a_second_run_does_nothing(finished):
     assert rules_to_run(finished) == {}
 
 
+def test_every_network_goes_the_whole_way(tmp_path):
+    """Pre-training, fine-tuning, dynamics and report take any of the networks by name."""
+    from gpip.config.backbones import MODELS
+
+    config = yaml.safe_load((ROOT / "tests/workflow/tiny/config.yaml").read_text())
+    size = {"n_layers": 1, "n_features": 8, "cutoff_angstrom": 3.0}
+    config["systems"] = {"water": config["systems"]["water"]}
+    config["pretraining"]["recipes"].pop("classical")
+    config["backbones"] = {name: {"model": name} | size for name in MODELS}
+    experiment = config["experiments"]["water"]
+    experiment |= {"backbones": list(MODELS), "initialisations": ["scratch", "gpip"], "n_train": [2]}
+    experiment["ml_md"]["duration_ps"] = 0.1
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    done = snakemake(tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    errors = pd.read_csv(tmp_path / "results/report/errors.csv")
+    assert sorted(errors.backbone) == sorted(2 * list(MODELS))
+    assert (errors.test_force_mae_mev_per_angstrom > 0).all()
+    for name in MODELS:
+        for arm in ("scratch", "gpip"):
+            rdf = pd.read_csv(tmp_path / f"results/metrics/water/{name}/{arm}/n2/seed0/rdf.csv")
+            assert len(rdf) > 0
+
+
 def changed(finished, *path_and_value):
     """What runs again once one value of the configuration is another."""
     *path, last, value = path_and_value
