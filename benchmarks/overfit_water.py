@@ -27,7 +27,7 @@ SETTINGS = {
     "et": {"n_layers": 3, "n_features": 64, "n_heads": 4},
     "gemnet": {"n_features": 32, "n_rbf_features": 8, "n_cbf_features": 8} | SMALL_GEMNET,
     "spherenet": {"n_features": 32, "n_triplet_features": 32, "n_output_features": 32},
-    "se3_transformer": {},
+    "se3_transformer": {"n_channels": 16, "n_degrees": 3, "division": 2},
 }
 CUTOFF_ANGSTROM, GOAL_MEV_PER_ANGSTROM = 3.5, 5.0
 
