@@ -36,6 +36,19 @@ class BackboneSettings(Strict):
             raise unknown_name(f"preset of {given.get('model')}", str(given["preset"]), cls.presets)
         return cls.presets[given["preset"]] | given
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_another_model(cls, given: Any) -> Any:
+        """A setting that other models have is said to be theirs."""
+        for key in given if isinstance(given, dict) else ():
+            models = [name for name, other in MODELS.items() if key in other.model_fields]
+            if key not in cls.model_fields and models:
+                raise ValueError(
+                    f"{key!r} is a setting of {', '.join(models)}; {given.get('model')} has: "
+                    + ", ".join(name for name in cls.model_fields if name != "model")
+                )
+        return given
+
 
 class RadialSettings(BackboneSettings):
     """What the backbones have that expand distances in a basis."""

@@ -208,6 +208,12 @@ def _explain(problem: Any) -> str:
         del parts[2:3]  # pydantic's own: the model or source, which is no key of the file
     place = ".".join(map(str, parts))
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "union_tag_invalid":
+        context = problem["ctx"]
+        known = [name.strip("'") for name in context["expected_tags"].split(", ")]
+        return f"  {place}: " + str(unknown_name(context["discriminator"].strip("'"), context["tag"], known))
+    if problem["type"] == "union_tag_not_found":
+        return f"  {place}: the key {problem['ctx']['discriminator']} is missing, which says what the others mean"
     given = problem["input"]
     shown = "" if isinstance(given, dict | list) or given is None else f" (given: {given!r})"
     return f"  {place}: {message}{shown}" if place else f"  {message}"

@@ -30,7 +30,7 @@ MACE, NEQUIP = {"package": "mace"}, {"package": "nequip"}
     ("baselines", "named", "message"),
     [
         ({"mace-small": MACE}, ["mace-smal"], r"baselines: 'mace-smal' is not known; did you mean 'mace-small'"),
-        ({"mace": {"package": "mase"}}, [], r"baselines\.mace: .*'mase'.*'mace', 'nequip'"),
+        ({"mace": {"package": "mase"}}, [], r"baselines\.mace: .*'mase'.*mean 'mace'.*mace, nequip"),
         ({"mace": MACE | {"n_channels": 3}}, [], r"baselines\.mace: unknown key 'n_channels'; .*'num_channels'"),
         ({"mace": MACE}, ["mace", "mace"], r"baselines holds the same entry twice"),
         ({"schnet": MACE}, [], r"baselines\.schnet: a backbone has this name"),
