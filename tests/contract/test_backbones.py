@@ -30,11 +30,15 @@ SETTINGS = {
     "painn": PaiNNSettings(model="painn", n_radial=8, **SIZE),
     "gemnet": GemNetSettings(model="gemnet", n_radial=8, n_spherical=4, **SIZE, **SMALL_GEMNET),
     "spherenet": SphereNetSettings(model="spherenet", n_radial=8, **SIZE, **SMALL_SPHERENET),
-    "egnn": EGNNSettings(model="egnn", **SIZE),
+    "egnn": EGNNSettings(model="egnn", n_radial=8, **SIZE),
     "et": ETSettings(model="et", n_radial=8, n_heads=2, **SIZE),
-    "se3_transformer": SE3TransformerSettings(model="se3_transformer", n_channels=4, division=2, **SIZE),
+    "se3_transformer": SE3TransformerSettings(model="se3_transformer", n_channels=4, division=2, n_radial=8, **SIZE),
 }
-VARIANTS = {"egnn paper": EGNNSettings(model="egnn", preset="wang-ani", **SIZE)}
+SMALL_SE3 = {"n_channels": 4, "division": 2}
+VARIANTS = {
+    "egnn paper": EGNNSettings(model="egnn", preset="wang-ani", **SIZE),
+    "se3_transformer paper": SE3TransformerSettings(model="se3_transformer", preset="wang-ani", **SIZE, **SMALL_SE3),
+}
 SKEWED = np.array([[6.0, 0, 0], [2.5, 5.0, 0], [-1.0, 1.5, 5.5]])
 SMALL = np.diag([3.0, 3.4, 3.8])
 DOUBLE = torch.float64

@@ -45,7 +45,7 @@ def assert_same(given, expected, tolerance=1e-6):
     np.testing.assert_allclose(np.asarray(given), expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
-FINER = {"as it is": (1, 1e-5), "finer": (8, 1e-6)}
+FINER = {"as it is": (1, 1e-5), "finer": (8, 1e-8)}
 """Intervals of splines, times those of the network, and the agreement then: what is left is the splines' own."""
 
 

@@ -91,7 +91,7 @@ def copy_convolution(convolution, prefixes, factors):
 
 @pytest.fixture(scope="module")
 def backbone(factors):
-    settings = json.loads(str(RECORD["settings"])) | {"smooth": False, "pseudotensors": True}
+    settings = json.loads(str(RECORD["settings"])) | {"n_radial": 0, "smooth": False, "pseudotensors": True}
     backbone = make_backbone(SE3TransformerSettings(model="se3_transformer", **settings)).double()
     with torch.no_grad():
         n_features = backbone.n_features

@@ -207,7 +207,7 @@ class EGNNSettings(BackboneSettings):
     n_radial: int = Field(default=20, ge=0)
     """Radial basis functions of the distance, whose linear map multiplies messages. 0 is the paper's squared distance
     beside the features instead, too coarse for the bonds of a liquid."""
-    attention: bool = True
+    attention: bool = False
     """Weigh each message by a learned number between 0 and 1 (Eq. 8)."""
     normalized: bool = True
     """Move atoms along unit vectors instead of differences of coordinates."""
@@ -259,6 +259,7 @@ class SE3TransformerSettings(BackboneSettings):
             "n_features": 32,
             "n_channels": 8,
             "n_degrees": 4,
+            "n_radial": 0,
             "n_heads": 2,
             "division": 4,
             "cutoff_angstrom": 5.0,
@@ -268,6 +269,7 @@ class SE3TransformerSettings(BackboneSettings):
             "n_features": 128,
             "n_channels": 32,
             "n_degrees": 4,
+            "n_radial": 0,
             "n_heads": 8,
             "division": 2,
             "cutoff_angstrom": 5.0,
@@ -281,6 +283,8 @@ class SE3TransformerSettings(BackboneSettings):
     """Of an atom in between, of each degree."""
     n_degrees: int = Field(default=4, ge=1, le=6)
     """Degrees 0, 1, ... of the features."""
+    n_radial: int = Field(default=20, ge=0)
+    """Radial basis functions through which the networks of the distance see it. 0 is the paper's number itself."""
     n_heads: Count = 2
     """Attention heads; they share n_channels / division equally."""
     division: Count = 4

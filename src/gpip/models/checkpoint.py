@@ -21,12 +21,17 @@ SCHEMA_VERSION = 2
 """Raise it when the layout of the file changes, or when the same settings and weights give other numbers."""
 
 
+ONLY_IN_1 = {
+    "egnn": {"n_radial": 0, "softening_angstrom": 1e-4, "aggregation": "sum"},
+    "se3_transformer": {"n_radial": 0},
+}
+
+
 def _from_1(record: dict[str, Any]) -> dict[str, Any]:
-    """EGNN had no radial basis, and neither softening nor aggregation was a choice."""
+    """Two networks had no radial basis, and neither softening nor aggregation of EGNN was a choice."""
     backbone = record.get("backbone")
-    if isinstance(backbone, dict) and backbone.get("model") == "egnn":
-        only = {"n_radial": 0, "softening_angstrom": 1e-4, "aggregation": "sum"}
-        record = record | {"backbone": only | backbone}
+    if isinstance(backbone, dict):
+        record = record | {"backbone": ONLY_IN_1.get(str(backbone.get("model")), {}) | backbone}
     return record
 
 

@@ -1,6 +1,7 @@
 """Radial basis functions and cutoff of the interatomic distance."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,17 @@ class BesselBasis(nn.Module):
 
     def __init__(self, n_radial: int, cutoff_angstrom: float) -> None:
         super().__init__()
+        self.cutoff_angstrom = cutoff_angstrom
         self.register_buffer("frequencies", torch.arange(1, n_radial + 1) * (math.pi / cutoff_angstrom))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "BesselBasis":
+        """In double precision frequencies are made anew, not those of single precision with zeros behind."""
+        before = self.frequencies.dtype
+        super()._apply(fn, recurse)
+        if self.frequencies.dtype != before and self.frequencies.dtype == torch.float64:
+            orders = torch.arange(1, len(self.frequencies) + 1, dtype=torch.float64, device=self.frequencies.device)
+            self.frequencies = orders * (math.pi / self.cutoff_angstrom)
+        return self
 
     def forward(self, distance: Tensor) -> Tensor:
         """[n] to [n, n_radial]."""

@@ -14,7 +14,7 @@ from gpip.graphs.graph import Graph
 from gpip.models.clebsch_gordan import clebsch_gordan
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
 from gpip.models.messages import Sides, gather, sides_of, total
-from gpip.models.radial import cosine_cutoff
+from gpip.models.radial import GaussianBasis, cosine_cutoff
 from gpip.models.spherical import real_harmonics
 from gpip.models.splines import Bins, interpolate, node_distances, spline_through
 
@@ -68,14 +68,15 @@ class Kernels(nn.Module):
 
 
 class RadialFunctions(nn.Module):
-    """A network of the distance for each path, side by side: [n] to [n, n_channels_out, n_channels_in, n_J] of each."""
+    """A network of the distance for each path, side by side: [n, n_seen], what is seen of the distances, to
+    [n, n_channels_out, n_channels_in, n_J] of each."""
 
-    def __init__(self, shapes: Sequence[tuple[int, int, int]], smooth: bool) -> None:
+    def __init__(self, shapes: Sequence[tuple[int, int, int]], n_seen: int, smooth: bool) -> None:
         super().__init__()
         self.shapes = shapes
         n = len(shapes)
         self.activation = nn.functional.silu if smooth else nn.functional.relu
-        self.weights = nn.ParameterList([torch.randn(n, 1, N_HIDDEN), torch.randn(n, N_HIDDEN, N_HIDDEN)])
+        self.weights = nn.ParameterList([torch.randn(n, n_seen, N_HIDDEN), torch.randn(n, N_HIDDEN, N_HIDDEN)])
         self.biases = nn.ParameterList(torch.randn(n, 1, N_HIDDEN) for _ in range(2))
         self.norm_weights = nn.ParameterList(torch.ones(n, 1, N_HIDDEN) for _ in range(2))
         self.norm_biases = nn.ParameterList(torch.zeros(n, 1, N_HIDDEN) for _ in range(2))
@@ -89,9 +90,9 @@ class RadialFunctions(nn.Module):
             nn.init.normal_(layer.weight, std=(3 / (N_HIDDEN * n)) ** 0.5)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, distance: Tensor) -> list[Tensor]:
-        dtype = distance.dtype
-        hidden = distance[None, :, None].expand(len(self.shapes), -1, -1)
+    def forward(self, seen: Tensor) -> list[Tensor]:
+        dtype = seen.dtype
+        hidden = seen.expand(len(self.shapes), -1, -1)
         layers = zip(self.weights, self.biases, self.norm_weights, self.norm_biases, strict=True)
         for weight, bias, norm_weight, norm_bias in layers:
             hidden = torch.baddbmm(bias.to(dtype), hidden, weight.to(dtype))
@@ -108,10 +109,11 @@ class Surroundings(NamedTuple):
 
     distance: Tensor
     """[n_pairs], angstrom."""
-    nodes: Tensor
-    """Distances at which radial functions are sampled for their splines, float64."""
     bins: Bins | None
     """None where radial functions are evaluated for every pair."""
+    seen: Tensor
+    """[n, n_seen] of the distances at which radial functions are sampled for their splines, float64; without `bins`
+    of those of the pairs."""
     kernels: list[Tensor]
     envelope: Tensor | None
     """[n_pairs, 1]; None for one."""
@@ -139,10 +141,18 @@ class Convolution(nn.Module):
         n_in: Channels of the features, by degree.
         n_out: Channels of the messages, by kind and degree.
         kernels: What lies between the degrees.
+        n_seen: Numbers that radial functions have of a distance.
         smooth: Radial functions are smooth.
     """
 
-    def __init__(self, n_in: Sequence[int], n_out: Sequence[Sequence[int]], kernels: Kernels, smooth: bool) -> None:
+    def __init__(
+        self,
+        n_in: Sequence[int],
+        n_out: Sequence[Sequence[int]],
+        kernels: Kernels,
+        n_seen: int,
+        smooth: bool,
+    ) -> None:
         super().__init__()
         self.n_in, self.n_out = n_in, n_out
         self.degrees = kernels.degrees
@@ -155,7 +165,7 @@ class Convolution(nn.Module):
             for degree_in in range(len(n_in))
         ]
         shapes = [(n_out[kind][o], n_in[i], len(self.degrees[i][o])) for o, kind, i in self.cases]
-        self.radial = RadialFunctions(shapes, smooth)
+        self.radial = RadialFunctions(shapes, n_seen, smooth)
         terms = [sum(n_in[i] * len(self.degrees[i][o]) for i in range(len(n_in))) for o, _, _ in self.cases]
         self.radial.scale_last(terms)
 
@@ -173,7 +183,7 @@ class Convolution(nn.Module):
 
     def _radial(self, around: Surroundings) -> list[Tensor]:
         """By degree out, [n_pairs, n_out of all kinds, n_in times harmonics between]."""
-        functions = self.radial(around.distance if around.bins is None else around.nodes)
+        functions = self.radial(around.seen)
         by_degree: list[list[list[Tensor]]] = [[[] for _ in self.n_out] for _ in range(self.n_degrees_out)]
         for (degree_out, kind, _), values in zip(self.cases, functions, strict=True):
             by_degree[degree_out][kind].append(values.flatten(2))
@@ -205,13 +215,20 @@ class Attention(nn.Module):
     """Attention over neighbours, joined with the features themselves (Eq. 10 to 12 and 15)."""
 
     def __init__(
-        self, n_in: Sequence[int], n_out: Sequence[int], division: int, n_heads: int, kernels: Kernels, smooth: bool
+        self,
+        n_in: Sequence[int],
+        n_out: Sequence[int],
+        division: int,
+        n_heads: int,
+        kernels: Kernels,
+        n_seen: int,
+        smooth: bool,
     ) -> None:
         super().__init__()
         self.n_heads, self.smooth = n_heads, smooth
         n_value = [n // division for n in n_out]
         n_key = n_value[: len(n_in)]
-        self.messages = Convolution(n_in, [n_value, n_key], kernels, smooth)
+        self.messages = Convolution(n_in, [n_value, n_key], kernels, n_seen, smooth)
         self.query = nn.ParameterList(torch.randn(n, m) / m**0.5 for n, m in zip(n_key, n_in, strict=True))
         n_joined = [n + (n_in[degree] if degree < len(n_in) else 0) for degree, n in enumerate(n_value)]
         self.project = nn.ParameterList(torch.randn(n, m) / m**0.5 for n, m in zip(n_out, n_joined, strict=True))
@@ -289,6 +306,7 @@ class SE3Transformer(Backbone):
         n_features: int,
         n_channels: int,
         n_degrees: int,
+        n_radial: int,
         n_heads: int,
         division: int,
         smooth: bool,
@@ -299,13 +317,17 @@ class SE3Transformer(Backbone):
         self.smooth = smooth
         self.embedding = SpeciesEmbedding(n_features)
         self.kernels = Kernels(n_degrees, pseudotensors)
+        self.basis = GaussianBasis(n_radial, cutoff_angstrom) if n_radial else None
+        n_seen = n_radial or 1
         channels = [n_channels] * n_degrees
         self.attentions = nn.ModuleList(
-            Attention([n_features] if layer == 0 else channels, channels, division, n_heads, self.kernels, smooth)
+            Attention(
+                [n_features] if layer == 0 else channels, channels, division, n_heads, self.kernels, n_seen, smooth
+            )
             for layer in range(n_layers)
         )
         self.nonlinearities = nn.ModuleList(NormNonlinearity(channels, smooth) for _ in range(n_layers))
-        self.last = Convolution(channels, [[n_features]], self.kernels, smooth)
+        self.last = Convolution(channels, [[n_features]], self.kernels, n_seen, smooth)
         self.last_own = nn.Linear(n_channels, n_features, bias=False)
 
     def forward(self, graph: Graph) -> Features:
@@ -324,11 +346,12 @@ class SE3Transformer(Backbone):
     def _surroundings(self, graph: Graph) -> Surroundings:
         difference = graph.pair_vectors()
         distance = difference.square().sum(-1).sqrt()
+        # Kinks of the authors' radial functions would be rounded off by splines.
+        sampled = node_distances(N_BINS, self.cutoff_angstrom, distance.device) if self.smooth else distance
         return Surroundings(
             distance=distance,
-            nodes=node_distances(N_BINS, self.cutoff_angstrom, distance.device),
-            # Kinks of the authors' radial functions would be rounded off.
             bins=Bins(distance, self.cutoff_angstrom, N_BINS) if self.smooth else None,
+            seen=sampled[:, None] if self.basis is None else self.basis(sampled),
             kernels=self.kernels(difference / distance[:, None]),
             envelope=cosine_cutoff(distance, self.cutoff_angstrom)[:, None] if self.smooth else None,
             sides=sides_of(graph),

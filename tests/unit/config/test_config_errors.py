@@ -47,13 +47,11 @@ WRONG = {
     "unknown force field": ("systems/water/force_field", "tip5p", r"force_field.*tip3p.*given: 'tip5p'"),
     "unknown backbone": ("experiments/water/backbones", ["schnett"], r"'schnett' is not known; did you mean 'schnet'"),
     "no model": ("backbones/schnet", {"n_layers": 3}, r"backbones\.schnet: the key 'model' is missing"),
-    "unknown model": ("backbones/other", {"model": "schnt"}, r"backbones.other.*'schnt'.*'schnet', 'painn'"),
     "setting of another model": (
         "backbones/schnet/n_heads",
         3,
         r"backbones\.schnet: 'n_heads' is a setting of et, se3_transformer; schnet has: preset, cutoff_angstrom",
     ),
-    "no model": ("backbones/schnet", {"n_layers": 3}, r"backbones\.schnet: the key 'model' is missing"),
     "unknown model": ("backbones/schnet/model", "schnett", r"backbones\.schnet: model: 'schnett'.*mean 'schnet'"),
     "unknown setting": ("backbones/schnet/n_layer", 3, r"backbones\.schnet: unknown key 'n_layer'; .*'n_layers'"),
     "unknown preset": ("backbones/schnet/preset", "gpip-md", r"did you mean 'gpip-md17'"),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gpip.config.backbones import EGNNSettings, PaiNNSettings, SchNetSettings
+from gpip.config.backbones import EGNNSettings, PaiNNSettings, SchNetSettings, SE3TransformerSettings
 from gpip.core.errors import InputError
 from gpip.models import checkpoint, load_potential, make_backbone, make_potential, save_potential, transfer_weights
 from gpip.models.checkpoint import read_checkpoint
@@ -107,14 +107,14 @@ def test_older_version_with_an_upgrade_is_read(saved, tmp_path, monkeypatch):
         assert torch.equal(saved[0].state_dict()[name], tensor)
 
 
-def test_egnn_of_version_1_is_the_network_of_its_paper(tmp_path):
-    paper = {"n_radial": 0, "softening_angstrom": 1e-4, "aggregation": "sum"}
-    settings = EGNNSettings(model="egnn", n_layers=1, n_features=8, bounded=False, **paper)
-    save_potential(tmp_path / "model.ckpt", make_potential(settings), settings, {})
+@pytest.mark.parametrize(("model", "settings"), [("egnn", EGNNSettings), ("se3_transformer", SE3TransformerSettings)])
+def test_networks_of_version_1_are_those_of_their_papers(model, settings, tmp_path):
+    paper = settings(model=model, preset="wang-ani", n_layers=1, n_features=8)
+    save_potential(tmp_path / "model.ckpt", make_potential(paper), paper, {})
     backbone = torch.load(tmp_path / "model.ckpt", weights_only=True)["backbone"]
-    for name in paper:
+    for name in checkpoint.ONLY_IN_1[model]:
         del backbone[name]
-    load_potential(changed(tmp_path / "model.ckpt", tmp_path, schema_version=1, backbone=backbone), settings)
+    load_potential(changed(tmp_path / "model.ckpt", tmp_path, schema_version=1, backbone=backbone), paper)
 
 
 def test_setting_that_an_older_file_lacks_has_its_default(saved, tmp_path):
@@ -125,7 +125,7 @@ def test_setting_that_an_older_file_lacks_has_its_default(saved, tmp_path):
 
 def test_what_does_not_fit_is_named(saved, tmp_path):
     record = torch.load(saved[1], weights_only=True)
-    with pytest.raises(InputError, match="unknown key 'n_heads'"):
+    with pytest.raises(InputError, match="'n_heads' is a setting of et, se3_transformer"):
         load_potential(changed(saved[1], tmp_path, backbone=record["backbone"] | {"n_heads": 8}))
     with pytest.raises(InputError, match="incomplete: no 'state'"):
         load_potential(changed(saved[1], tmp_path, state=None))
