@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito's palette without its yellow, which is too faint for a line.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-DASHES = ("solid", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1)), (0, (8, 2)))
+# One fewer than colours, so that a colour that comes again has another pattern.
+DASHES = ("solid", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1)))
 REFERENCE = {"color": "black", "linewidth": 1.0, "linestyle": "solid"}
 
 SETTINGS = {

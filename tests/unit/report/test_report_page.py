@@ -12,6 +12,7 @@ from results_tree import PROJECT, baseline, benchmarks, fine_tuning, write_resul
 from gpip.report.figures import parity_rows
 from gpip.report.md_figures import rebinned
 from gpip.report.page import build_report
+from gpip.report.style import looks
 
 VOID = {"meta", "img", "br"}
 
@@ -166,3 +167,8 @@ def test_joined_bins_keep_the_number_of_pairs():
     wide, joined, _ = rebinned(table)
     assert len(wide) == 100
     assert (joined * wide**2).sum() * 5 == pytest.approx((g * radii**2).sum(), rel=1e-3)
+
+
+def test_many_lines_look_different():
+    names = [f"network {index}" for index in range(20)]
+    assert len(set(looks(names).values())) == len(names)
