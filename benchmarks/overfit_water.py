@@ -41,9 +41,9 @@ class Recipe(NamedTuple):
 RECIPES = {
     "schnet": Recipe(8000, 1e-2, {"n_features": 64}),
     "painn": Recipe(4000, 5e-3, {"n_features": 64}),
-    "egnn": Recipe(3000, 5e-3, {"n_features": 64, "attention": True}, batch_size=8),
-    "et": Recipe(8000, 5e-3, {"n_features": 64, "n_heads": 4}),
-    "se3_transformer": Recipe(3000, 5e-3, {}),
+    "egnn": Recipe(5000, 5e-3, {"n_features": 64, "attention": True}, batch_size=8),
+    "et": Recipe(5000, 3e-3, {"n_features": 128}),
+    "se3_transformer": Recipe(2200, 5e-3, {}),
     "gemnet": Recipe(
         3000,
         5e-3,
