@@ -29,8 +29,8 @@ class Layer(nn.Module):
 
     With `n_radial`, the message of two atoms is multiplied by a linear map of a radial basis of their distance, and
     the squared distance, which Eq. 3 has beside the features, is left out. Weights then start so that activations keep
-    the variance of what they act on; as in the authors' code, what comes from neighbours starts at a thousandth of
-    what an atom is, and is learned late.
+    the variance of what they act on; started as in the authors' code, what comes from neighbours is a thousandth of
+    what an atom is.
     """
 
     def __init__(
