@@ -33,8 +33,8 @@ PEERS = {
     "MACE 2 x 64x0e": ["mace"],
 }
 NOT_OURS = ("nequip", "mace")
-N_SIDE = {"SphereNet 4 x 128": 2}
-"""Molecules along an edge of the box, where not 4: DIG's lists for 192 atoms take more than 14 GB."""
+LARGEST_SIDE = {"SphereNet 4 x 128": 2}
+"""Molecules along an edge of the box: DIG's lists for 192 atoms take more than 14 GB."""
 WHAT = ("training_step", "force_call", "md_step")
 ALLOCATOR = {
     "MALLOC_MMAP_MAX_": "0",
@@ -92,10 +92,11 @@ class Row(NamedTuple):
     n_parameters: int
 
 
-def compare(network: str, pythons: dict[str, str], n_boxes: int, whats: Sequence[str], n_rounds: int) -> list[Row]:
+def compare(
+    network: str, pythons: dict[str, str], n_side: int, n_boxes: int, whats: Sequence[str], n_rounds: int
+) -> list[Row]:
     """All implementations of a network that there is an interpreter for."""
     names = ([] if PEERS[network][0] in NOT_OURS else ["gpip"]) + [name for name in PEERS[network] if name in pythons]
-    n_side = N_SIDE.get(network, 4)
     workers = [Worker(pythons[name], name, network, n_side, n_boxes) for name in names]
     for worker in workers:
         print(f"# {network}: {worker.name} {worker.described}", file=sys.stderr, flush=True)
@@ -132,6 +133,7 @@ def main() -> None:
     parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH", help="interpreter of a peer")
     parser.add_argument("--networks", nargs="+", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--side", type=int, default=4, help="molecules along an edge of the box")
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--what", nargs="+", choices=WHAT, default=list(WHAT))
     arguments = parser.parse_args()
@@ -143,7 +145,8 @@ def main() -> None:
     for network in arguments.networks:
         for n_boxes in arguments.batch_sizes:
             whats = [what for what in arguments.what if n_boxes == 1 or what == "training_step"]
-            for row in compare(network, pythons, n_boxes, whats, arguments.rounds):
+            n_side = min(arguments.side, LARGEST_SIDE.get(network, arguments.side))
+            for row in compare(network, pythons, n_side, n_boxes, whats, arguments.rounds):
                 ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
                 call, atoms = row.what.replace("_", " "), f"{row.n_boxes} x {row.n_atoms}"
                 print(
