@@ -121,7 +121,7 @@ def test_every_network_goes_the_whole_way(tmp_path):
     for name in MODELS:
         for arm in ("scratch", "gpip"):
             rdf = pd.read_csv(tmp_path / f"results/metrics/water/{name}/{arm}/n2/seed0/rdf.csv")
-            assert len(rdf) > 0
+            assert (rdf.g > 0).any()
 
 
 def changed(finished, *path_and_value):

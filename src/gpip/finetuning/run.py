@@ -58,7 +58,7 @@ def fine_tune(
     torch.set_num_threads(n_threads)
     dataset, parts = Dataset(labels), read_split(split)._asdict()
     used = dataset.subset(sorted(index for part in parts.values() for index in part))
-    check_neighbours(used, backbone.cutoff_angstrom, f"cutoff_angstrom of backbone {backbone.model}")
+    check_neighbours(used, backbone.cutoff_angstrom, f"cutoff_angstrom of this {backbone.model} backbone")
     frames = {name: dataset.frames(parts[name]) for name in ("train", "validation", "test")}
     potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed)
     potential.to(training_device(device))

@@ -85,7 +85,7 @@ def pretrain(
 
 def _smallest_cutoff(backbone: BackboneSettings, recipe: Recipe) -> tuple[float, str]:
     """Of the networks that see the data, with the key it is set by."""
-    cutoffs = [(backbone.cutoff_angstrom, f"cutoff_angstrom of backbone {backbone.model}")]
+    cutoffs = [(backbone.cutoff_angstrom, f"cutoff_angstrom of this {backbone.model} backbone")]
     if recipe.contrast:
         cutoffs.append((recipe.contrast.cutoff_angstrom, "contrast.cutoff_angstrom of the recipe"))
     return min(cutoffs)

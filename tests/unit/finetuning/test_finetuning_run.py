@@ -123,7 +123,7 @@ def test_an_atom_without_neighbours_stops_before_the_first_step(tmp_path, water_
     frames[frame].positions[4] += 12
     files = written(tmp_path, frames)
     with pytest.raises(
-        InputError, match=rf"frame {frame}: atom 4 \(H\) has no .* 3 Å \(cutoff_angstrom of backbone schnet"
+        InputError, match=rf"frame {frame}: atom 4 \(H\) has no .* 3 Å \(cutoff_angstrom of this schnet backbone"
     ):
         run(files, tmp_path / "run")
     assert not (tmp_path / "run").exists()

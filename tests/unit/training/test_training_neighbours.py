@@ -29,13 +29,13 @@ def file(path, pbc, *frames, box=0.0, species=(8, 1)):
 
 def test_the_error_names_frame_atom_distance_and_remedy(tmp_path):
     frames = file(tmp_path, False, OH, OH * 4, OH * 6, OH * 7)
-    check_neighbours(frames, 7.0, "cutoff_angstrom of backbone painn")
+    check_neighbours(frames, 7.0, "cutoff_angstrom of this painn backbone")
     with pytest.raises(InputError) as caught:
-        check_neighbours(frames, 5.0, "cutoff_angstrom of backbone painn")
+        check_neighbours(frames, 5.0, "cutoff_angstrom of this painn backbone")
     assert str(caught.value) == (
         f"{tmp_path}/set.h5, system 'oh', frame 2 (number 12 of its source): atom 0 (O) has no neighbour within "
-        "5 Å (cutoff_angstrom of backbone painn), the nearest is at 5.82 Å (1 more of its atoms have none): "
-        "raise cutoff_angstrom of backbone painn, or leave the frame out"
+        "5 Å (cutoff_angstrom of this painn backbone), the nearest is at 5.82 Å (1 more of its atoms have none): "
+        "raise cutoff_angstrom of this painn backbone, or leave the frame out"
     )
     check_neighbours(frames.subset([0, 1]), 5.0, "cutoff_angstrom")
     with pytest.raises(InputError, match=r"frame 3 \(number 13"):
