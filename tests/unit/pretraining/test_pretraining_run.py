@@ -126,7 +126,8 @@ def test_an_atom_without_neighbours_stops_before_the_first_step(tmp_path, water_
     frames[2].positions[:3] += [0, 0, 15]
     frames[2].positions[2] = frames[2].positions[0] + [0, 0, 4.5]
     backbone = SCHNET.model_copy(update={"cutoff_angstrom": 5.0 if RECIPES[name].contrast else 3.0})
-    wanted = f"cutoff_angstrom of {'the recipe' if RECIPES[name].contrast else 'this schnet backbone'}"
+    contrast = RECIPES[name].contrast
+    wanted = "contrast.cutoff_angstrom of the recipe" if contrast else "cutoff_angstrom of this schnet backbone"
     with pytest.raises(InputError, match=rf"frame 2: atom 2 \(H\) has no neighbour within 3 Å \({wanted}\)"):
         run(write(tmp_path / "set.h5", frames), RECIPES[name], tmp_path / "run", backbone)
     assert not (tmp_path / "run").exists()
