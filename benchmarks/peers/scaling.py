@@ -13,13 +13,11 @@ import numpy as np
 from compare import Worker
 from ours import NETWORKS
 
-SIDES = (4, 8, 16)
-"""Molecules along an edge of the box."""
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
+    parser.add_argument("--sides", type=int, nargs="+", default=[4, 8, 16], help="molecules along an edge of the box")
     parser.add_argument("--calls", type=int, default=3)
     parser.add_argument("--what", nargs="+", default=["force_call", "neighbour_build"])
     arguments = parser.parse_args()
@@ -27,7 +25,7 @@ def main() -> None:
     print("| network | call | atoms | ms | µs an atom | memory, kB an atom |")
     print("|---|---|---|---|---|---|")
     for network in arguments.networks:
-        for n_side in SIDES:
+        for n_side in arguments.sides:
             worker = Worker(sys.executable, "gpip", network, n_side, 1)
             n_atoms = worker.described["n_atoms"]
             for what in arguments.what:
