@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from peers.water import water_box
 
 from gpip.config.backbones import MODELS
 from gpip.config.labels import TBLiteLabels
@@ -24,7 +25,6 @@ from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
 from gpip.training.schedule import learning_rate_at
 
-WATER = np.array([[0.0, 0.0, 0.0], [0.757, 0.586, 0.0], [-0.757, 0.586, 0.0]])
 CUTOFF_ANGSTROM, GOAL_MEV_PER_ANGSTROM = 3.5, 5.0
 SEED = 0
 ENERGY_WEIGHT, CHECK_EVERY = 1e-3, 100
@@ -70,17 +70,9 @@ class Labelled(NamedTuple):
     """[n_frames], eV, less their mean."""
 
 
-def water_box(seed: int) -> Frame:
-    """8 randomly turned, slightly distorted molecules on a lattice."""
-    generator = np.random.default_rng(seed)
-    sites = np.stack(np.meshgrid(*[np.arange(2)] * 3), -1).reshape(-1, 3) * 3.1075
-    turned = [WATER @ np.linalg.qr(generator.normal(size=(3, 3)))[0] + site for site in sites]
-    positions = np.concatenate(turned) + generator.normal(0, 0.03, (24, 3))
-    return Frame(np.tile([8, 1, 1], 8), positions, np.eye(3) * 6.215, np.ones(3, dtype=bool))
-
-
 def labelled_boxes() -> Labelled:
-    frames = [water_box(seed) for seed in range(8)]
+    boxes = [water_box(seed, n_side=2, noise_angstrom=0.03) for seed in range(8)]
+    frames = [Frame(box.species, box.positions, box.cell, np.ones(3, dtype=bool)) for box in boxes]
     labeller = TBLiteLabeller(TBLiteLabels(source="tblite", system="water", temperature_kelvin=300, n_frames=8))
     labels = [labeller.label(frame) for frame in frames]
     energies = torch.tensor([label[0] for label in labels])

@@ -30,12 +30,12 @@ class Edges(NamedTuple):
     """[n_edges, 3], angstrom: r_ij = positions[j] - positions[i] + offset."""
 
 
-def water_box(seed: int, n_side: int = 4) -> Box:
-    """n_side^3 randomly turned molecules on a lattice."""
+def water_box(seed: int, n_side: int = 4, noise_angstrom: float = 0.05) -> Box:
+    """n_side^3 randomly turned molecules on a lattice, slightly distorted."""
     generator = np.random.default_rng(seed)
     sites = np.stack(np.meshgrid(*[np.arange(n_side)] * 3), -1).reshape(-1, 3) * SPACING_ANGSTROM
     turned = [MOLECULE_ANGSTROM @ np.linalg.qr(generator.normal(size=(3, 3)))[0] + site for site in sites]
-    positions = np.concatenate(turned) + generator.normal(0, 0.05, (3 * len(sites), 3))
+    positions = np.concatenate(turned) + generator.normal(0, noise_angstrom, (3 * len(sites), 3))
     return Box(np.tile([8, 1, 1], len(sites)), positions, np.eye(3) * n_side * SPACING_ANGSTROM)
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+from ase import units
 
 from gpip.datasets.reader import Dataset
 from gpip.datasets.splits import read_split
@@ -12,7 +13,7 @@ from gpip.models.checkpoint import load_potential
 from gpip.training.supervised import predict
 
 RESULTS = Path(__file__).parent / "results"
-MEV_PER_KCAL_MOL = 43.364
+MEV_PER_KCAL_MOL = 1000 * units.kcal / units.mol
 PUBLISHED_KCAL = {"schnet": 0.39, "painn": 0.230, "spherenet": 0.208, "gemnet": 0.085, "et": 0.109}
 N_TRAINING = 200
 FORCE, ENERGY = "force_mae_mev_per_angstrom", "energy_mae_mev_per_atom"
