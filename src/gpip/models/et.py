@@ -9,7 +9,7 @@ from gpip.graphs.graph import Graph
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
 from gpip.models.neighbour_sums import Around, bond_sum, neighbour_products, neighbour_sum
 from gpip.models.radial import ExpNormalBasis
-from gpip.models.splines import Kept, node_distances, spline_through
+from gpip.models.splines import Bins, Kept, node_distances, spline_through
 
 BINS_PER_RADIAL = 20
 
@@ -142,7 +142,7 @@ class EquivariantTransformer(Backbone):
         difference = graph.pair_vectors()
         distance = difference.square().sum(-1).sqrt()
         unit = difference / distance[:, None]
-        around, nodes = Around(graph, distance, self.cutoff_angstrom, self.n_bins), self._nodes()
+        around, nodes = Around(graph, Bins(distance, self.cutoff_angstrom, self.n_bins)), self._nodes()
         scalars = self.neighbours(self.embedding(graph.species), graph.species, nodes, around)
         vectors = None
         for layer in self.layers:

@@ -26,6 +26,7 @@ from torch.autograd.function import FunctionCtx
 
 from gpip.graphs.graph import Graph
 from gpip.models import kernels
+from gpip.models.linear_filters import PairBasis
 from gpip.models.messages import Sides, sides_of
 from gpip.models.splines import DEGREE, Bins
 
@@ -35,13 +36,11 @@ class Around:
 
     Args:
         graph: Its pairs.
-        distance: [n_pairs], angstrom; filters can be differentiated with it.
-        cutoff_angstrom: Where filters end.
-        n_bins: Intervals of their splines.
+        bins: Of their distances [n_pairs], angstrom, with which filters can be differentiated.
     """
 
-    def __init__(self, graph: Graph, distance: Tensor, cutoff_angstrom: float, n_bins: int) -> None:
-        self.graph, self.bins = graph, Bins(distance, cutoff_angstrom, n_bins)
+    def __init__(self, graph: Graph, bins: Bins | PairBasis) -> None:
+        self.graph, self.bins = graph, bins
         self.centre, self.neighbour = graph.pairs.centre, graph.pairs.neighbour
 
     @functools.cached_property
@@ -55,7 +54,7 @@ class Around:
 
     @property
     def ends(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Both atoms of each pair, and its bin."""
+        """Both atoms of each pair, and the first row that counts for it."""
         return self.centre, self.neighbour, self.bins.bin
 
 
@@ -65,7 +64,7 @@ def neighbour_sum(
     """sum_j u_ij W_ij * x_j, [n_atoms, n_axes, n].
 
     Args:
-        table: [n_bins + 3, n] float64, coefficients of the filters' spline.
+        table: [n_bins + 3, n] float64, coefficients of the filters' spline; or the linear map for a `PairBasis`.
         values: [n_atoms, n_axes, n].
         around: The pairs.
         weights: [n_pairs, 2, n_axes or 1, n_heads]; None for one.
@@ -106,7 +105,7 @@ def neighbour_products(
 
 
 def table_sums(left: Tensor, right: Tensor, around: Around, weights: Tensor | None = None, order: int = 0) -> Tensor:
-    """What F changes by with each coefficient of the table, [n_bins + 3, n] float64."""
+    """What F changes by with each coefficient, a tensor like the table."""
     result = _collected(left, right, around, weights, order)
     return _with_slopes(
         result,
@@ -171,8 +170,7 @@ def _sum(table: Tensor, values: Tensor, around: Around, weights: Tensor | None, 
         return torch.zeros_like(values)
     weights, bins = around.ones if weights is None else weights, around.bins
     if kernels.usable(values):
-        rows = _rows(table, bins, order, values.dtype)
-        return kernels.weighted_sum(*around.ends, bins.taps(order), rows, weights, values)
+        return kernels.weighted_sum(*around.ends, bins.taps(order), bins.rows(table, order), weights, values)
     filters = bins.interpolate(table, order)[:, None]
     total = torch.zeros_like(values)
     for way, (side, other) in enumerate(zip(around.sides, (around.neighbour, around.centre), strict=True)):
@@ -189,7 +187,7 @@ def _products(
     if order > DEGREE:
         return right.new_zeros(len(around.centre), 2, n_axes, n_heads)
     if kernels.usable(right):
-        rows = _rows(table, bins, order, right.dtype)
+        rows = bins.rows(table, order)
         return kernels.weighted_products(*around.ends, bins.taps(order), rows, left, right, n_axes, n_heads)
     filters = bins.interpolate(table, order)[:, None]
     ways = []
@@ -203,24 +201,17 @@ def _products(
 @torch.no_grad()
 def _collected(left: Tensor, right: Tensor, around: Around, weights: Tensor | None, order: int) -> Tensor:
     bins = around.bins
-    n_rows = bins.n_bins + DEGREE
     if order > DEGREE:
-        return right.new_zeros(n_rows, right.shape[2], dtype=torch.float64)
+        return bins.zero_coefficients(right)
     weights = around.ones if weights is None else weights
     if kernels.usable(right):
-        rows = kernels.collected(*around.ends, bins.taps(order), weights, left, right, n_rows)
-        return bins.transposed_derivative(rows[: n_rows - order].double(), order)
+        rows = kernels.collected(*around.ends, bins.taps(order), weights, left, right, bins.n_rows)
+        return bins.from_rows(rows, order)
     products = 0
     for way, (end, other) in enumerate(((around.centre, around.neighbour), (around.neighbour, around.centre))):
         product = left.index_select(0, end) * right.index_select(0, other)
         products = products + _by_head(product, weights[:, way])
     return bins.collect(products.sum(1), order)
-
-
-def _rows(table: Tensor, bins: Bins, order: int, dtype: torch.dtype) -> Tensor:
-    """Coefficients of the derivative, filled up with zeros to [n_bins + 3, n]."""
-    rows = bins.derivative(table, order).to(dtype)
-    return torch.nn.functional.pad(rows, (0, 0, 0, order)) if order else rows
 
 
 def _by_head(values: Tensor, weights: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """PaiNN (Schütt, Unke, Gastegger, ICML 2021)."""
 
+from collections import defaultdict
 from typing import ClassVar
 
 import torch
@@ -7,10 +8,11 @@ from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
+from gpip.models.linear_filters import LinearFilters
 from gpip.models.neighbour_sums import Around, bond_sum, neighbour_sum
 from gpip.models.norms import smooth_norm
 from gpip.models.radial import BesselBasis
-from gpip.models.splines import Kept, LinearFilters
+from gpip.models.splines import Kept
 
 BINS_PER_WAVE = 40
 """Intervals of the filters' splines for each Bessel function; see the test for their error."""
@@ -23,7 +25,7 @@ class Message(nn.Module):
         super().__init__()
         self.phi = nn.Sequential(nn.Linear(n_features, n_features), nn.SiLU(), nn.Linear(n_features, 3 * n_features))
         self.filter = nn.Linear(n_radial, 3 * n_features)
-        self.tables = Kept()
+        self.kept: defaultdict[type, Kept] = defaultdict(Kept)
 
     def forward(
         self,
@@ -34,7 +36,11 @@ class Message(nn.Module):
         around: Around,
     ) -> tuple[Tensor, Tensor]:
         """Changes of scalars and vectors. `vectors` None stands for zero, before the first layer."""
-        tables = self.tables((self.filter.weight, self.filter.bias), lambda: filters(self.filter).chunk(3, dim=1))
+        kept = self.kept[type(around.bins)]
+        tables = kept(
+            (self.filter.weight, self.filter.bias),
+            lambda: filters.coefficients(self.filter, around.bins).chunk(3, dim=1),
+        )
         phi = self.phi(scalars).chunk(3, dim=1)
         change = neighbour_sum(tables[0], phi[0][:, None], around).squeeze(1)
         change_of_vectors = bond_sum(tables[1], phi[1], unit, around)
@@ -76,7 +82,7 @@ class PaiNN(Backbone):
         difference = graph.pair_vectors()
         distance = difference.square().sum(-1).sqrt()
         unit = difference / distance[:, None]
-        around = Around(graph, distance, self.cutoff_angstrom, self.filters.n_bins)
+        around = Around(graph, self.filters.places(distance))
         scalars = self.embedding(graph.species)
         vectors = None
         for message, update in zip(self.messages, self.updates, strict=True):

@@ -9,7 +9,7 @@ from gpip.graphs.graph import Graph
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
 from gpip.models.neighbour_sums import Around, neighbour_sum
 from gpip.models.radial import GaussianBasis
-from gpip.models.splines import RadialFilter
+from gpip.models.splines import Bins, RadialFilter
 
 BINS_PER_GAUSSIAN = 10
 
@@ -52,7 +52,7 @@ class SchNet(Backbone):
 
     def forward(self, graph: Graph) -> Features:
         distance = graph.pair_vectors().square().sum(-1).sqrt()
-        around = Around(graph, distance, self.cutoff_angstrom, self.n_bins)
+        around = Around(graph, Bins(distance, self.cutoff_angstrom, self.n_bins))
         scalars = self.embedding(graph.species)
         for interaction in self.interactions:
             scalars = scalars + interaction(scalars, around)

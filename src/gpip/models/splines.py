@@ -31,6 +31,7 @@ class Bins:
 
     def __init__(self, distance: Tensor, cutoff_angstrom: float, n_bins: int) -> None:
         self.distance, self.n_bins, self.per_angstrom = distance, n_bins, n_bins / cutoff_angstrom
+        self.n_rows = n_bins + DEGREE
         scaled = distance.detach() * self.per_angstrom
         self.inside = scaled < n_bins
         self.bin = scaled.long().clamp_(max=n_bins - 1)
@@ -67,7 +68,7 @@ class Bins:
         """The transpose of `interpolate`, [n_pairs, n] to [n_bins + 3, n] float64. Not differentiable."""
         degree = DEGREE - order
         if degree < 0:
-            return values.new_zeros(self.n_bins + DEGREE, values.shape[1], dtype=torch.float64)
+            return self.zero_coefficients(values)
         total = values.new_zeros(self.n_bins + degree, values.shape[1], dtype=torch.float64)
         by_bin, first = self._by_bin
         for piece, weights in enumerate(self.weights(degree)[by_bin].T.contiguous()):
@@ -75,6 +76,19 @@ class Bins:
                 by_bin, values, first, per_sample_weights=weights, mode="sum"
             )
         return self.transposed_derivative(total, order)
+
+    def zero_coefficients(self, like: Tensor) -> Tensor:
+        """[n_bins + 3, n], for as many functions as `like` [..., n] has."""
+        return like.new_zeros(self.n_rows, like.shape[-1], dtype=torch.float64)
+
+    def rows(self, coefficients: Tensor, order: int) -> Tensor:
+        """What `taps` weigh, from row `bin` on: coefficients of the derivative [n_rows, n], in the distances' type."""
+        rows = self.derivative(coefficients, order).to(self.fraction.dtype)
+        return nn.functional.pad(rows, (0, 0, 0, order)) if order else rows
+
+    def from_rows(self, rows: Tensor, order: int) -> Tensor:
+        """The transpose of `rows`."""
+        return self.transposed_derivative(rows[: self.n_rows - order].double(), order)
 
     def derivative(self, coefficients: Tensor, order: int) -> Tensor:
         """Coefficients of the derivative, one row fewer for each order. Not differentiable."""
@@ -157,7 +171,7 @@ class _CollectOfDistance(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, distance: Tensor, values: _Held, bins: Bins, order: int) -> Tensor:
         ctx.values, ctx.bins, ctx.order = values.tensor, bins, order
-        return distance.new_zeros(1, dtype=torch.float64).expand(bins.n_bins + DEGREE, ctx.values.shape[1])
+        return distance.new_zeros(1, dtype=torch.float64).expand(bins.n_rows, ctx.values.shape[1])
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
@@ -246,39 +260,3 @@ class RadialFilter(nn.Module):
     def forward(self, bins: Bins) -> Tensor:
         """[n_pairs, n] of the distances in `bins`."""
         return interpolate(self.coefficients(), bins)
-
-
-class LinearFilters(nn.Module):
-    """Filters linear(basis(r)) * cutoff(r) as splines, for a basis without weights.
-
-    A spline is linear in the values it goes through, so those of the basis are made once.
-
-    Args:
-        basis: Of the distance; analytic at zero.
-        cutoff_angstrom: Where filters end.
-        n_bins: Intervals of the splines.
-    """
-
-    splines: Tensor
-
-    def __init__(self, basis: nn.Module, cutoff_angstrom: float, n_bins: int) -> None:
-        super().__init__()
-        self.n_bins = n_bins
-        distance = node_distances(n_bins, cutoff_angstrom)
-        # Not clamped: the spline then follows the cosine to the very cutoff.
-        cutoff = 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5
-        with torch.no_grad():
-            values = torch.cat([copy.deepcopy(basis).double()(distance), torch.ones_like(distance)[:, None]], 1)
-            self.register_buffer("splines", spline_through(values * cutoff[:, None]), persistent=False)
-
-    def forward(self, layer: nn.Linear) -> Tensor:
-        """Coefficients [n_bins + 3, n] float64 of the filters that a linear layer makes of the basis."""
-        weights = torch.cat([layer.weight, layer.bias[:, None]], 1).double()
-        return self.splines @ weights.T
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "LinearFilters":
-        """Conversions such as `.float()` leave the splines of the basis in double precision."""
-        kept = self.splines
-        super()._apply(fn, recurse)
-        self.splines = kept.to(self.splines.device)
-        return self

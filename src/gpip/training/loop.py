@@ -86,7 +86,7 @@ class _Run:
         self.objective, self.plan, self.validation = objective, plan, validation
         self.parameters = [p for p in objective.module.parameters() if p.requires_grad]
         make = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
-        self.optimizer = make(self.parameters, lr=plan.learning_rate, weight_decay=settings.weight_decay)
+        self.optimizer = make(self.parameters, lr=plan.learning_rate, weight_decay=settings.weight_decay, fused=True)
         self.average = None
         if settings.ema_decay:
             self.average = AveragedModel(objective.module, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
