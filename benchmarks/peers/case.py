@@ -4,16 +4,32 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import ase
+import numpy as np
 import torch
 from ase import units
 from ase.calculators.calculator import Calculator
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 from torch import Tensor, nn
-from water import Box
+from water import Box, edges_of
 
 CUTOFF_ANGSTROM = 5.0
 FORCE_WEIGHT = 100.0
+
+
+def tensors(boxes: list[Box]) -> dict[str, Tensor]:
+    """Species, positions, cells, boxes of atoms and edges of a batch."""
+    edges = edges_of(boxes, CUTOFF_ANGSTROM)
+    n_atoms = [len(box.species) for box in boxes]
+    return {
+        "species": torch.from_numpy(np.concatenate([box.species for box in boxes])),
+        "positions": torch.from_numpy(np.concatenate([box.positions for box in boxes])).float(),
+        "cells": torch.from_numpy(np.stack([box.cell for box in boxes])).float(),
+        "batch": torch.from_numpy(np.repeat(np.arange(len(boxes)), n_atoms)),
+        "centre": torch.from_numpy(edges.centre),
+        "neighbour": torch.from_numpy(edges.neighbour),
+        "offset": torch.from_numpy(edges.offset).float(),
+    }
 
 
 class Case(ABC):
@@ -27,8 +43,13 @@ class Case(ABC):
         Args:
             network: A key of NETWORKS.
         """
-        self.network, self.boxes = network, boxes
-        self.n_atoms = sum(len(box.species) for box in boxes)
+        self.network = network
+        self.place(boxes)
+
+    def place(self, boxes: list[Box]) -> None:
+        """Take other boxes as the batch, with the neighbours of their atoms."""
+        self.boxes, self.given = boxes, tensors(boxes)
+        self.n_atoms = len(self.given["species"])
 
     @abstractmethod
     def predict(self) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,6 @@ import ase
 import numpy as np
 import torch
 from case import CUTOFF_ANGSTROM, Case
-from packages import tensors
 from torch import Tensor
 from water import Box
 
@@ -16,8 +15,7 @@ class MACE(Case):
 
     def __init__(self, network: str, boxes: list[Box]) -> None:
         super().__init__(network, boxes)
-        from mace import data, modules, tools
-        from mace.tools.torch_geometric.batch import Batch
+        from mace import modules
 
         # After mace, which sets how its files are loaded.
         from e3nn import o3  # isort: skip
@@ -43,6 +41,12 @@ class MACE(Case):
             correlation=3,
         ).float()
         torch.set_default_dtype(torch.float32)
+
+    def place(self, boxes: list[Box]) -> None:
+        super().place(boxes)
+        from mace import data, tools
+        from mace.tools.torch_geometric.batch import Batch
+
         table = tools.AtomicNumberTable([1, 8])
         atoms = [ase.Atoms(box.species, box.positions, cell=box.cell, pbc=True) for box in boxes]
         configurations = [data.config_from_atoms(each) for each in atoms]
@@ -82,7 +86,10 @@ class NequIP(Case):
             avg_num_neighbors=52.0,
             compile_mode="eager",
         )
-        given = tensors(boxes)
+
+    def place(self, boxes: list[Box]) -> None:
+        super().place(boxes)
+        given = self.given
         self.inputs = {
             "pos": given["positions"].double(),
             "atom_types": (given["species"] == 8).long(),

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from case import CUTOFF_ANGSTROM, Case
-from packages import slope, tensors
+from packages import slope
 from torch import Tensor, nn
 from water import Box
 
@@ -49,7 +49,6 @@ class EGNN(Case):
         sys.path.insert(0, _source("EGNN_SOURCE"))
         from models.egnn_clean.egnn_clean import E_GCL
 
-        self.given = tensors(boxes)
         layers = [E_GCL(256, 256, 256, attention=True, normalize=True, tanh=True) for _ in range(5)]
         self.module = nn.ModuleDict(
             {"embedding": nn.Embedding(95, 256), "layers": nn.ModuleList(layers), "head": EnergyHead(256)}
@@ -63,6 +62,10 @@ class EGNN(Case):
             scalars, coordinates, _ = layer(scalars, [given["centre"], given["neighbour"]], coordinates)
         energy = self.module["head"](scalars, given["batch"], len(self.boxes))
         return energy, slope(energy, positions, self.module.training)
+
+
+SIZES_OF_GEMNET = {"GemNet-T 4 x 128": (4, 128), "GemNet-T 3 x 64": (3, 64)}
+"""Blocks, features of atoms and edges."""
 
 
 class FairchemGemNet(Case):
@@ -79,28 +82,33 @@ class FairchemGemNet(Case):
         from fairchem.core.models.base import GraphData
         from fairchem.core.models.gemnet.gemnet import GemNetT
 
-        given = tensors(boxes)
-        n_edges = torch.bincount(given["batch"][given["centre"]])
-        shift = torch.round(given["offset"] / given["cells"][0, 0, 0])
+        case = self
 
         class Original(GemNetT):
-            triplets = None
-
             def generate_graph(self, data: SimpleNamespace) -> GraphData:
+                given = case.given
                 vectors = data.pos[given["neighbour"]] - data.pos[given["centre"]] + given["offset"]
                 edges = torch.stack([given["neighbour"], given["centre"]])
+                shift = torch.round(given["offset"] / given["cells"][0, 0, 0])
+                n_edges = torch.bincount(given["batch"][given["centre"]])
                 return GraphData(edges, vectors.norm(dim=1), vectors, shift, None, n_edges, None, None)
 
             def get_triplets(self, edge_index: Tensor, num_atoms: int) -> tuple[Tensor, ...]:
-                if self.triplets is None:
-                    self.triplets = super().get_triplets(edge_index, num_atoms)
-                return self.triplets
+                if case.triplets is None:
+                    case.triplets = super().get_triplets(edge_index, num_atoms)
+                return case.triplets
 
-        size = {"num_spherical": 7, "num_radial": 6, "num_blocks": 4, "emb_size_atom": 128, "emb_size_edge": 128}
-        size |= {"emb_size_trip": 64, "emb_size_rbf": 16, "emb_size_cbf": 16, "emb_size_bil_trip": 64}
+        n_blocks, n_features = SIZES_OF_GEMNET[network]
+        size = {"num_spherical": 7, "num_radial": 6, "num_blocks": n_blocks}
+        size |= {"emb_size_atom": n_features, "emb_size_edge": n_features}
+        size |= {"emb_size_trip": n_features // 2, "emb_size_bil_trip": n_features // 2}
+        size |= {"emb_size_rbf": 16, "emb_size_cbf": 16}
         size |= {"num_before_skip": 1, "num_after_skip": 1, "num_concat": 1, "num_atom": 2, "cutoff": CUTOFF_ANGSTROM}
         self.module = Original(**size, rbf={"name": "gaussian"}, otf_graph=True, activation="silu")
-        self.given = given
+
+    def place(self, boxes: list[Box]) -> None:
+        super().place(boxes)
+        self.triplets = None
 
     def predict(self) -> tuple[Tensor, Tensor]:
         given = self.given
@@ -120,8 +128,7 @@ class DIGSphereNet(Case):
         from make import SIZE, original_module
 
         module = original_module()
-        self.given = given = tensors(boxes)
-        module.radius_graph = lambda positions, r, batch: torch.stack([given["neighbour"], given["centre"]])
+        module.radius_graph = lambda *_, **__: torch.stack([self.given["neighbour"], self.given["centre"]])
         self.module = module.SphereNet(**SIZE, cutoff=CUTOFF_ANGSTROM, energy_and_force=True)
 
     def predict(self) -> tuple[Tensor, Tensor]:
@@ -158,7 +165,7 @@ class FuchsSE3(Case):
             get_basis_and_r(bare, 3)
         torch.Tensor.float = to_float
         torch.set_default_dtype(torch.float32)
-        self.graph_of, self.basis_of, self.given = originals.Graph, get_basis_and_r, tensors(boxes)
+        self.graph_of, self.basis_of = originals.Graph, get_basis_and_r
         self.module = nn.ModuleDict(
             {"embedding": nn.Embedding(95, 32), "blocks": model.Gblock[:-1].float(), "head": EnergyHead(32)}
         ).float()

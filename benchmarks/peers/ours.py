@@ -13,8 +13,18 @@ NETWORKS = {
     "SchNet 6 x 128": {"model": "schnet", "preset": "gpip-md17"},
     "PaiNN 3 x 128": {"model": "painn", "preset": "painn-paper"},
     "ET 6 x 256": {"model": "et", "preset": "wang-ani"},
+    "ET 3 x 64": {"model": "et", "n_layers": 3, "n_features": 64, "n_radial": 16},
     "EGNN 5 x 256": {"model": "egnn", "preset": "wang-ani"},
     "GemNet-T 4 x 128": {"model": "gemnet", "preset": "gpip-water"},
+    "GemNet-T 3 x 64": {
+        "model": "gemnet",
+        "radial_basis": "gaussian",
+        "n_layers": 3,
+        "n_features": 64,
+        "n_edge_features": 64,
+        "n_triplet_features": 32,
+        "n_bilinear_features": 32,
+    },
     "SphereNet 4 x 128": {"model": "spherenet", "preset": "gpip-md17"},
     "SE(3)-T 3 x 8": {"model": "se3_transformer", "preset": "wang-ani"},
 }
@@ -28,12 +38,16 @@ class Ours(Case):
     def __init__(self, network: str, boxes: list[Box]) -> None:
         super().__init__(network, boxes)
         from gpip.config.backbones import MODELS
-        from gpip.core.frame import Frame
-        from gpip.graphs.batching import graph_from_frames
         from gpip.models.registry import make_potential
 
         settings = NETWORKS[network] | {"cutoff_angstrom": CUTOFF_ANGSTROM}
         self.module = make_potential(MODELS[settings["model"]].model_validate(settings))
+
+    def place(self, boxes: list[Box]) -> None:
+        super().place(boxes)
+        from gpip.core.frame import Frame
+        from gpip.graphs.batching import graph_from_frames
+
         self.frames = [Frame(box.species, box.positions, box.cell, np.ones(3, dtype=bool)) for box in boxes]
         self.graph = graph_from_frames(self.frames, CUTOFF_ANGSTROM)
 

@@ -3,27 +3,11 @@
 import importlib.metadata
 import typing
 
-import numpy as np
 import torch
 import torch.utils.data.dataloader
 from case import CUTOFF_ANGSTROM, Case
 from torch import Tensor
-from water import Box, edges_of
-
-
-def tensors(boxes: list[Box]) -> dict[str, Tensor]:
-    """Species, positions, cells, boxes of atoms and edges of a batch."""
-    edges = edges_of(boxes, CUTOFF_ANGSTROM)
-    n_atoms = [len(box.species) for box in boxes]
-    return {
-        "species": torch.from_numpy(np.concatenate([box.species for box in boxes])),
-        "positions": torch.from_numpy(np.concatenate([box.positions for box in boxes])).float(),
-        "cells": torch.from_numpy(np.stack([box.cell for box in boxes])).float(),
-        "batch": torch.from_numpy(np.repeat(np.arange(len(boxes)), n_atoms)),
-        "centre": torch.from_numpy(edges.centre),
-        "neighbour": torch.from_numpy(edges.neighbour),
-        "offset": torch.from_numpy(edges.offset).float(),
-    }
+from water import Box
 
 
 def slope(energy: Tensor, positions: Tensor, training: bool) -> Tensor:
@@ -53,7 +37,10 @@ class SchNetPack(Case):
             input_modules=[spk.atomistic.PairwiseDistances()],
             output_modules=[spk.atomistic.Atomwise(128, n_hidden=128, output_key="energy"), spk.atomistic.Forces()],
         )
-        given = tensors(boxes)
+
+    def place(self, boxes: list[Box]) -> None:
+        super().place(boxes)
+        given = self.given
         self.inputs = {
             "_atomic_numbers": given["species"],
             "_positions": given["positions"],
@@ -95,7 +82,6 @@ class PyG(Case):
         super().__init__(network, boxes)
         from torch_geometric.nn.models import SchNet
 
-        self.given = tensors(boxes)
         self.module = SchNet(128, 128, 6, 50, CUTOFF_ANGSTROM, interaction_graph=self._graph)
 
     def _graph(self, positions: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,6 +95,10 @@ class PyG(Case):
         return energy, slope(energy, positions, self.module.training)
 
 
+SIZES_OF_ET = {"ET 6 x 256": (6, 256, 32), "ET 3 x 64": (3, 64, 16)}
+"""Layers, features, radial functions."""
+
+
 class TorchMDNet(Case):
     """torchmd-net, which finds neighbours in every call of the network."""
 
@@ -118,12 +108,13 @@ class TorchMDNet(Case):
         super().__init__(network, boxes)
         from torchmdnet.models.model import create_model
 
+        n_layers, n_features, n_radial = SIZES_OF_ET[network]
         self.module = create_model(
             {
                 "model": "equivariant-transformer",
-                "embedding_dimension": 256,
-                "num_layers": 6,
-                "num_rbf": 32,
+                "embedding_dimension": n_features,
+                "num_layers": n_layers,
+                "num_rbf": n_radial,
                 "rbf_type": "expnorm",
                 "trainable_rbf": True,
                 "activation": "silu",
@@ -144,7 +135,6 @@ class TorchMDNet(Case):
                 "precision": 32,
             }
         )
-        self.given = tensors(boxes)
 
     def predict(self) -> tuple[Tensor, Tensor]:
         given = self.given
