@@ -9,7 +9,6 @@ each package has it. The archive is that of `experiments/md17-ethanol`, in angst
 """
 
 import argparse
-import copy
 import importlib
 import json
 import math
@@ -94,9 +93,8 @@ def main() -> None:
     module, _, implementation = IMPLEMENTATIONS[arguments.implementation].partition(":")
     make = getattr(importlib.import_module(module), implementation)
     case: Case = make(arguments.network, ethanol.boxes(np.arange(batch_size)))
-    average = copy.deepcopy(case.module)
     parameters = [parameter for parameter in case.module.parameters() if parameter.requires_grad]
-    of_average = [parameter for parameter in average.parameters() if parameter.requires_grad]
+    averages = [parameter.detach().clone() for parameter in parameters]
     optimizer = torch.optim.Adam(parameters)
     generator, began, order = np.random.default_rng(arguments.seed), time.process_time(), np.empty(0, np.int64)
     case.module.train()
@@ -110,13 +108,14 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
         optimizer.param_groups[0]["lr"] = learning_rate(step, arguments.steps, arguments.learning_rate)
         optimizer.step()
-        torch._foreach_lerp_(of_average, parameters, 1 - EMA_DECAY)
+        decay = min(EMA_DECAY, (1 + step) / (10 + step))
+        torch._foreach_lerp_(averages, [parameter.detach() for parameter in parameters], 1 - decay)
         if step % 500 == 499:
             print(f"step {step + 1}, {time.process_time() - began:.0f} s", file=sys.stderr, flush=True)
     seconds = time.process_time() - began
     with torch.no_grad():
-        for kept, averaged in zip(parameters, of_average, strict=True):
-            kept.copy_(averaged)
+        for parameter, averaged in zip(parameters, averages, strict=True):
+            parameter.copy_(averaged)
     parts = np.split(np.arange(N_TRAIN + N_VALIDATION + N_TEST), [N_TRAIN, N_TRAIN + N_VALIDATION])
     parts[0] = parts[0][: 20 * batch_size]
     found = {}

@@ -25,7 +25,8 @@ class Optimization(Strict):
     gradient_clip: Positive | None = 10.0
     """Largest norm of the gradient; null leaves it alone."""
     ema_decay: Positive | None = Field(None, lt=1)
-    """Decay per step of an exponential moving average of the weights, which is then what is kept."""
+    """Decay per step of an exponential moving average of the weights, which is then what is kept. At step n it is at
+    most (1 + n) / (10 + n), so that the first weights are soon forgotten."""
     checkpoint_every_steps: Count = 500
     log_every_steps: Count = 20
 

@@ -89,7 +89,7 @@ class _Run:
         self.optimizer = make(self.parameters, lr=plan.learning_rate, weight_decay=settings.weight_decay, fused=True)
         self.average = None
         if settings.ema_decay:
-            self.average = AveragedModel(objective.module, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
+            self.average = AveragedModel(objective.module, multi_avg_fn=_moving_average(settings.ema_decay))
         self.batches = BatchOrder(plan.n_frames, settings.batch_size, plan.seed)
         self.step, self.best = 0, {"score": float("inf"), "step": 0, "weights": None}
         self.history: History
@@ -204,6 +204,16 @@ class _Run:
             "n_steps": self.step,
             "frames_seen": self.batches.frames_seen(self.step),
         }
+
+
+def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    """Exponential, over few steps as long as few are done, so that it forgets the weights it begins with."""
+
+    def update(averages: list[Tensor], weights: list[Tensor], n_averaged: Tensor) -> None:
+        n_steps = int(n_averaged)
+        get_ema_multi_avg_fn(min(decay, (1 + n_steps) / (10 + n_steps)))(averages, weights, n_averaged)
+
+    return update
 
 
 def _copied(module: nn.Module) -> dict[str, Tensor]:

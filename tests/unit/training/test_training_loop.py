@@ -65,6 +65,20 @@ def test_resumed_equals_uninterrupted_to_the_last_bit(tmp_path, water_frames, em
     assert (tmp_path / "whole/history.csv").read_text() == (tmp_path / "cut/history.csv").read_text()
 
 
+@torch.no_grad()
+def distance(one, other):
+    """Between the weights of two networks."""
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return float(sum((a - b).square().sum() for a, b in pairs).sqrt())
+
+
+def test_moving_average_soon_forgets_where_it_began(tmp_path, water_frames):
+    begun, plain, averaged = (objective(water_frames) for _ in range(3))
+    train(plain, plan(tmp_path / "plain"))
+    train(averaged, plan(tmp_path / "averaged", ema_decay=0.999))
+    assert 0 < distance(averaged.module, plain.module) < 0.5 * distance(begun.module, plain.module)
+
+
 def test_checkpoint_of_other_settings_is_not_resumed(tmp_path, water_frames, capsys):
     with pytest.raises(Killed):
         train(objective(water_frames, killed_at=8), plan(tmp_path))
