@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
+from gpip.models.dense import dense
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
 from gpip.models.neighbour_sums import Around, bond_sum, neighbour_products, neighbour_sum
 from gpip.models.radial import ExpNormalBasis
@@ -27,15 +28,6 @@ class Nodes(NamedTuple):
     """Of the radial functions."""
 
 
-def _xavier(n_in: int, n_out: int, bias: bool = True) -> nn.Linear:
-    """As in the authors' code."""
-    layer = nn.Linear(n_in, n_out, bias)
-    nn.init.xavier_uniform_(layer.weight)
-    if bias:
-        nn.init.zeros_(layer.bias)
-    return layer
-
-
 def _at_nodes(layer: nn.Linear, nodes: Nodes) -> Tensor:
     return nn.functional.linear(nodes.radial, layer.weight.double(), layer.bias.double())
 
@@ -46,8 +38,8 @@ class NeighbourEmbedding(nn.Module):
     def __init__(self, n_features: int, n_radial: int) -> None:
         super().__init__()
         self.embedding = SpeciesEmbedding(n_features)
-        self.filter = _xavier(n_radial, n_features)
-        self.combine = _xavier(2 * n_features, n_features)
+        self.filter = dense(n_radial, n_features)
+        self.combine = dense(2 * n_features, n_features)
 
     def forward(self, scalars: Tensor, species: Tensor, nodes: Nodes, around: Around) -> Tensor:
         table = spline_through(_at_nodes(self.filter, nodes) * nodes.cutoff)
@@ -65,13 +57,13 @@ class Attention(nn.Module):
         super().__init__()
         self.n_features, self.n_heads, self.vector_cutoff = n_features, n_heads, vector_cutoff
         self.norm = nn.LayerNorm(n_features)
-        self.query = _xavier(n_features, n_features)
-        self.key = _xavier(n_features, n_features)
-        self.value = _xavier(n_features, 3 * n_features)
-        self.out = _xavier(n_features, 3 * n_features)
-        self.mix = None if first else _xavier(n_features, 3 * n_features, bias=False)
-        self.key_filter = _xavier(n_radial, n_features)
-        self.value_filter = _xavier(n_radial, 3 * n_features)
+        self.query = dense(n_features, n_features)
+        self.key = dense(n_features, n_features)
+        self.value = dense(n_features, 3 * n_features)
+        self.out = dense(n_features, 3 * n_features)
+        self.mix = None if first else dense(n_features, 3 * n_features, bias=False)
+        self.key_filter = dense(n_radial, n_features)
+        self.value_filter = dense(n_radial, 3 * n_features)
         self.filters = Kept()
 
     def forward(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
+from gpip.models.dense import dense
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
 from gpip.models.linear_filters import LinearFilters
 from gpip.models.neighbour_sums import Around, bond_sum, neighbour_sum
@@ -23,8 +24,8 @@ class Message(nn.Module):
 
     def __init__(self, n_features: int, n_radial: int) -> None:
         super().__init__()
-        self.phi = nn.Sequential(nn.Linear(n_features, n_features), nn.SiLU(), nn.Linear(n_features, 3 * n_features))
-        self.filter = nn.Linear(n_radial, 3 * n_features)
+        self.phi = nn.Sequential(dense(n_features, n_features), nn.SiLU(), dense(n_features, 3 * n_features))
+        self.filter = dense(n_radial, 3 * n_features)
         self.kept: defaultdict[type, Kept] = defaultdict(Kept)
 
     def forward(
@@ -54,10 +55,8 @@ class Update(nn.Module):
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
-        self.mix = nn.Linear(n_features, 2 * n_features, bias=False)
-        self.gate = nn.Sequential(
-            nn.Linear(2 * n_features, n_features), nn.SiLU(), nn.Linear(n_features, 3 * n_features)
-        )
+        self.mix = dense(n_features, 2 * n_features, bias=False)
+        self.gate = nn.Sequential(dense(2 * n_features, n_features), nn.SiLU(), dense(n_features, 3 * n_features))
 
     def forward(self, scalars: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
         u, v = self.mix(vectors).chunk(2, dim=-1)
@@ -76,6 +75,10 @@ class PaiNN(Backbone):
         basis = BesselBasis(n_radial, cutoff_angstrom)
         self.filters = LinearFilters(basis, cutoff_angstrom, BINS_PER_WAVE * n_radial)
         self.messages = nn.ModuleList(Message(n_features, n_radial) for _ in range(n_layers))
+        # The filters of all layers begin as one layer, as in the authors' code.
+        parts = dense(n_radial, n_layers * 3 * n_features).weight.detach().chunk(n_layers)
+        for message, part in zip(self.messages, parts, strict=True):
+            message.filter.weight.data.copy_(part)
         self.updates = nn.ModuleList(Update(n_features) for _ in range(n_layers))
 
     def forward(self, graph: Graph) -> Features:

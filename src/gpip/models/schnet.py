@@ -6,12 +6,13 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
+from gpip.models.dense import dense
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
 from gpip.models.neighbour_sums import Around, neighbour_sum
 from gpip.models.radial import GaussianBasis
 from gpip.models.splines import Bins, RadialFilter
 
-BINS_PER_GAUSSIAN = 10
+BINS_PER_GAUSSIAN = 12
 
 
 class ShiftedSoftplus(nn.Module):
@@ -26,13 +27,11 @@ class Interaction(nn.Module):
 
     def __init__(self, n_features: int, n_radial: int, cutoff_angstrom: float) -> None:
         super().__init__()
-        network = nn.Sequential(nn.Linear(n_radial, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features))
+        network = nn.Sequential(dense(n_radial, n_features), ShiftedSoftplus(), dense(n_features, n_features))
         basis = GaussianBasis(n_radial, cutoff_angstrom)
         self.filter = RadialFilter(basis, network, cutoff_angstrom, BINS_PER_GAUSSIAN * n_radial)
-        self.before = nn.Linear(n_features, n_features, bias=False)
-        self.after = nn.Sequential(
-            nn.Linear(n_features, n_features), ShiftedSoftplus(), nn.Linear(n_features, n_features)
-        )
+        self.before = dense(n_features, n_features, bias=False)
+        self.after = nn.Sequential(dense(n_features, n_features), ShiftedSoftplus(), dense(n_features, n_features))
 
     def forward(self, scalars: Tensor, around: Around) -> Tensor:
         sums = neighbour_sum(self.filter.coefficients(), self.before(scalars)[:, None], around)
