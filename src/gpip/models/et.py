@@ -12,7 +12,7 @@ from gpip.models.neighbour_sums import Around, bond_sum, neighbour_products, nei
 from gpip.models.radial import ExpNormalBasis
 from gpip.models.splines import Bins, Kept, node_distances, spline_through
 
-BINS_PER_RADIAL = 20
+BINS_PER_RADIAL = 8
 
 
 class Nodes(NamedTuple):
@@ -94,7 +94,7 @@ class Attention(nn.Module):
         return (u * v).sum(1) * out[1] + out[2], change_of_vectors
 
     def _filters(self, nodes: Nodes, dtype: torch.dtype) -> tuple[Tensor, ...]:
-        """Of the key and three parts of the value: tables [n_bins + 3, n_features], then values at distance zero."""
+        """Of the key and three parts of the value: tables [n_bins + 5, n_features], then values at distance zero."""
         key = nn.functional.silu(_at_nodes(self.key_filter, nodes))
         values = nn.functional.silu(_at_nodes(self.value_filter, nodes)).chunk(3, dim=1)
         cut = (True, self.vector_cutoff, self.vector_cutoff)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-N_TAPS = 4
+N_TAPS = 6
 """B-splines that are not zero in an interval, with zeros for those of lower degree."""
 _LEAST_WORK = 200_000
 """Pairs times features for which starting threads pays."""
@@ -30,12 +30,13 @@ def _sum(centre, neighbour, bins, taps, table, weights, values, out, first, last
     filters = np.empty(n_features, values.dtype)
     for p in range(len(centre)):
         i, j, k = centre[p], neighbour[p], bins[p]
-        t0, t1, t2, t3 = taps[p, 0], taps[p, 1], taps[p, 2], taps[p, 3]
+        t0, t1, t2, t3, t4, t5 = taps[p, 0], taps[p, 1], taps[p, 2], taps[p, 3], taps[p, 4], taps[p, 5]
         c0, c1 = table[k, first:last], table[k + 1, first:last]
         c2, c3 = table[k + 2, first:last], table[k + 3, first:last]
+        c4, c5 = table[k + 4, first:last], table[k + 5, first:last]
         part = filters[first:last]
         for f in range(last - first):
-            part[f] = t0 * c0[f] + t1 * c1[f] + t2 * c2[f] + t3 * c3[f]
+            part[f] = t0 * c0[f] + t1 * c1[f] + t2 * c2[f] + t3 * c3[f] + t4 * c4[f] + t5 * c5[f]
         for a in range(n_axes):
             for h in range(n_heads):
                 begin, end = max(h * size, first), min((h + 1) * size, last)
@@ -60,10 +61,10 @@ def _products(centre, neighbour, bins, taps, table, left, right, out, first, las
     filters = np.empty(n_features, right.dtype)
     for p in range(first, last):
         i, j, k = centre[p], neighbour[p], bins[p]
-        t0, t1, t2, t3 = taps[p, 0], taps[p, 1], taps[p, 2], taps[p, 3]
-        c0, c1, c2, c3 = table[k], table[k + 1], table[k + 2], table[k + 3]
+        t0, t1, t2, t3, t4, t5 = taps[p, 0], taps[p, 1], taps[p, 2], taps[p, 3], taps[p, 4], taps[p, 5]
+        c0, c1, c2, c3, c4, c5 = table[k], table[k + 1], table[k + 2], table[k + 3], table[k + 4], table[k + 5]
         for f in range(n_features):
-            filters[f] = t0 * c0[f] + t1 * c1[f] + t2 * c2[f] + t3 * c3[f]
+            filters[f] = t0 * c0[f] + t1 * c1[f] + t2 * c2[f] + t3 * c3[f] + t4 * c4[f] + t5 * c5[f]
         for a in range(n_axes):
             for h in range(n_heads):
                 begin, end = h * size, (h + 1) * size
@@ -103,7 +104,7 @@ def _collected(centre, neighbour, bins, taps, weights, left, right, out, first, 
                 for f in range(end - begin):
                     m[f] += to_j * g_j[f] * x_i[f]
         m = products[first:last]
-        for t in range(4):
+        for t in range(N_TAPS):
             tap, row = taps[p, t], out[k + t, first:last]
             for f in range(last - first):
                 row[f] += tap * m[f]
@@ -123,7 +124,7 @@ def weighted_sum(
         centre: [n_pairs] int64, as the next two.
         neighbour: Other end.
         bins: First row of the table that counts.
-        taps: [n_pairs, 4] B-splines.
+        taps: [n_pairs, 6] B-splines.
         table: [n_rows, n] coefficients, in the dtype of the others.
         weights: [n_pairs, 2, n_axes or 1, n_heads].
         values: [n_atoms, n_axes, n].
@@ -173,7 +174,7 @@ def collected(
 
 
 def _arrays(*tensors: Tensor) -> list[np.ndarray]:
-    return [tensor.detach().contiguous().numpy() for tensor in tensors]
+    return [(tensor if tensor.is_contiguous() else tensor.contiguous()).numpy() for tensor in tensors]
 
 
 def _share(kernel: numba.core.dispatcher.Dispatcher, given: list[np.ndarray], n: int, work: int) -> None:

@@ -26,7 +26,6 @@ from torch.autograd.function import FunctionCtx
 
 from gpip.graphs.graph import Graph
 from gpip.models import kernels
-from gpip.models.linear_filters import PairBasis
 from gpip.models.messages import Sides, sides_of
 from gpip.models.splines import DEGREE, Bins
 
@@ -39,7 +38,7 @@ class Around:
         bins: Of their distances [n_pairs], angstrom, with which filters can be differentiated.
     """
 
-    def __init__(self, graph: Graph, bins: Bins | PairBasis) -> None:
+    def __init__(self, graph: Graph, bins: Bins) -> None:
         self.graph, self.bins = graph, bins
         self.centre, self.neighbour = graph.pairs.centre, graph.pairs.neighbour
 
@@ -54,7 +53,7 @@ class Around:
 
     @property
     def ends(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Both atoms of each pair, and the first row that counts for it."""
+        """Both atoms of each pair, and its bin."""
         return self.centre, self.neighbour, self.bins.bin
 
 
@@ -64,7 +63,7 @@ def neighbour_sum(
     """sum_j u_ij W_ij * x_j, [n_atoms, n_axes, n].
 
     Args:
-        table: [n_bins + 3, n] float64, coefficients of the filters' spline; or the linear map for a `PairBasis`.
+        table: [n_bins + 5, n] float64, coefficients of the filters' spline.
         values: [n_atoms, n_axes, n].
         around: The pairs.
         weights: [n_pairs, 2, n_axes or 1, n_heads]; None for one.
@@ -105,7 +104,7 @@ def neighbour_products(
 
 
 def table_sums(left: Tensor, right: Tensor, around: Around, weights: Tensor | None = None, order: int = 0) -> Tensor:
-    """What F changes by with each coefficient, a tensor like the table."""
+    """What F changes by with each coefficient of the table, [n_bins + 5, n] float64."""
     result = _collected(left, right, around, weights, order)
     return _with_slopes(
         result,

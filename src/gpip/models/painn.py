@@ -1,6 +1,5 @@
 """PaiNN (Schütt, Unke, Gastegger, ICML 2021)."""
 
-from collections import defaultdict
 from typing import ClassVar
 
 import torch
@@ -9,13 +8,12 @@ from torch import Tensor, nn
 from gpip.graphs.graph import Graph
 from gpip.models.dense import dense
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
-from gpip.models.linear_filters import LinearFilters
 from gpip.models.neighbour_sums import Around, bond_sum, neighbour_sum
 from gpip.models.norms import smooth_norm
 from gpip.models.radial import BesselBasis
-from gpip.models.splines import Kept
+from gpip.models.splines import Bins, Kept, LinearFilters
 
-BINS_PER_WAVE = 40
+BINS_PER_WAVE = 8
 """Intervals of the filters' splines for each Bessel function; see the test for their error."""
 
 
@@ -26,7 +24,7 @@ class Message(nn.Module):
         super().__init__()
         self.phi = nn.Sequential(dense(n_features, n_features), nn.SiLU(), dense(n_features, 3 * n_features))
         self.filter = dense(n_radial, 3 * n_features)
-        self.kept: defaultdict[type, Kept] = defaultdict(Kept)
+        self.tables = Kept()
 
     def forward(
         self,
@@ -37,11 +35,7 @@ class Message(nn.Module):
         around: Around,
     ) -> tuple[Tensor, Tensor]:
         """Changes of scalars and vectors. `vectors` None stands for zero, before the first layer."""
-        kept = self.kept[type(around.bins)]
-        tables = kept(
-            (self.filter.weight, self.filter.bias),
-            lambda: filters.coefficients(self.filter, around.bins).chunk(3, dim=1),
-        )
+        tables = self.tables((self.filter.weight, self.filter.bias), lambda: filters(self.filter).chunk(3, dim=1))
         phi = self.phi(scalars).chunk(3, dim=1)
         change = neighbour_sum(tables[0], phi[0][:, None], around).squeeze(1)
         change_of_vectors = bond_sum(tables[1], phi[1], unit, around)
@@ -85,7 +79,7 @@ class PaiNN(Backbone):
         difference = graph.pair_vectors()
         distance = difference.square().sum(-1).sqrt()
         unit = difference / distance[:, None]
-        around = Around(graph, self.filters.places(distance))
+        around = Around(graph, Bins(distance, self.cutoff_angstrom, self.filters.n_bins))
         scalars = self.embedding(graph.species)
         vectors = None
         for message, update in zip(self.messages, self.updates, strict=True):

@@ -12,7 +12,7 @@ from gpip.models.neighbour_sums import Around, neighbour_sum
 from gpip.models.radial import GaussianBasis
 from gpip.models.splines import Bins, RadialFilter
 
-BINS_PER_GAUSSIAN = 12
+BINS_PER_GAUSSIAN = 5
 
 
 class ShiftedSoftplus(nn.Module):

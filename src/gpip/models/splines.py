@@ -1,10 +1,10 @@
-"""Functions of the interatomic distance alone, tabulated as cubic splines.
+"""Functions of the interatomic distance alone, tabulated as quintic splines.
 
-A filter network depends on the distance only. Evaluating it at a few hundred nodes and interpolating costs
-a tenth of evaluating it for every pair of a liquid, in each pass of a double backward. Cardinal cubic
-B-splines are twice continuously differentiable, and the spline is what is differentiated, so forces are
-exact slopes of the energy. The table is in double precision: differences of neighbouring coefficients keep
-their digits.
+A filter network depends on the distance only. Evaluating it at some hundred nodes and interpolating costs
+a tenth of evaluating it for every pair of a liquid, in each pass of a double backward. Cardinal quintic
+B-splines are four times continuously differentiable, and the spline is what is differentiated, so forces are
+exact slopes of the energy. Cubic ones need more than twice the nodes. The table is in double precision:
+differences of neighbouring coefficients keep their digits.
 """
 
 import copy
@@ -16,14 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
-DEGREE = 3
-_PIECES = (
-    lambda t, s: [torch.ones_like(t)],
-    lambda t, s: [s, t],
-    lambda t, s: [s * s / 2, t * s + 0.5, t * t / 2],
-    lambda t, s: [s**3 / 6, t * t * (t / 2 - 1) + 2 / 3, s * s * (s / 2 - 1) + 2 / 3, t**3 / 6],
-)
-"""Cardinal B-splines of each degree that are not zero in an interval, at t in [0, 1] and s = 1 - t."""
+DEGREE = 5
 
 
 class Bins:
@@ -37,6 +30,8 @@ class Bins:
         self.bin = scaled.long().clamp_(max=n_bins - 1)
         self.fraction = scaled - self.bin
         self._weights: dict[int, Tensor] = {}
+        self._taps: dict[int, Tensor] = {}
+        self._rows: dict[tuple[int, int, int], tuple[Tensor, Tensor]] = {}
 
     @functools.cached_property
     def _by_bin(self) -> tuple[Tensor, Tensor]:
@@ -45,18 +40,26 @@ class Bins:
         return torch.argsort(self.bin), torch.cumsum(n_pairs, 0) - n_pairs
 
     def weights(self, degree: int) -> Tensor:
-        """B-splines [n_pairs, degree + 1], zero beyond the cutoff."""
+        """Cardinal B-splines that are not zero in a pair's bin, [n_pairs, degree + 1]; zero beyond the cutoff."""
         if degree not in self._weights:
-            pieces = _PIECES[degree](self.fraction, 1.0 - self.fraction)
-            self._weights[degree] = torch.stack(pieces, 1) * self.inside[:, None]
+            if degree == 0:
+                self._weights[0] = self.inside.to(self.fraction.dtype)[:, None]
+            else:
+                lower, t = self.weights(degree - 1), self.fraction[:, None]
+                steps = torch.arange(degree + 1, dtype=t.dtype, device=t.device)
+                rising = nn.functional.pad(lower, (1, 0)) * (t + (degree - steps))
+                falling = nn.functional.pad(lower, (0, 1)) * ((1 + steps) - t)
+                self._weights[degree] = (rising + falling) / degree
         return self._weights[degree]
 
     def taps(self, order: int) -> Tensor:
-        """B-splines of a derivative of that order, [n_pairs, 4], filled up with zeros."""
-        return nn.functional.pad(self.weights(DEGREE - order), (0, order))
+        """B-splines of a derivative of that order, [n_pairs, 6], filled up with zeros."""
+        if order not in self._taps:
+            self._taps[order] = nn.functional.pad(self.weights(DEGREE - order), (0, order))
+        return self._taps[order]
 
     def interpolate(self, coefficients: Tensor, order: int) -> Tensor:
-        """Derivative of some order of the spline, [n_bins + 3, n] to [n_pairs, n]. Not differentiable."""
+        """Derivative of some order of the spline, [n_bins + 5, n] to [n_pairs, n]. Not differentiable."""
         degree, dtype = DEGREE - order, self.fraction.dtype
         if degree < 0:
             return coefficients.new_zeros(len(self.bin), coefficients.shape[1], dtype=dtype)
@@ -65,7 +68,7 @@ class Bins:
         return nn.functional.embedding_bag(rows, table, per_sample_weights=weights, mode="sum")
 
     def collect(self, values: Tensor, order: int) -> Tensor:
-        """The transpose of `interpolate`, [n_pairs, n] to [n_bins + 3, n] float64. Not differentiable."""
+        """The transpose of `interpolate`, [n_pairs, n] to [n_bins + 5, n] float64. Not differentiable."""
         degree = DEGREE - order
         if degree < 0:
             return self.zero_coefficients(values)
@@ -78,13 +81,17 @@ class Bins:
         return self.transposed_derivative(total, order)
 
     def zero_coefficients(self, like: Tensor) -> Tensor:
-        """[n_bins + 3, n], for as many functions as `like` [..., n] has."""
+        """[n_bins + 5, n], for as many functions as `like` [..., n] has."""
         return like.new_zeros(self.n_rows, like.shape[-1], dtype=torch.float64)
 
     def rows(self, coefficients: Tensor, order: int) -> Tensor:
         """What `taps` weigh, from row `bin` on: coefficients of the derivative [n_rows, n], in the distances' type."""
-        rows = self.derivative(coefficients, order).to(self.fraction.dtype)
-        return nn.functional.pad(rows, (0, 0, 0, order)) if order else rows
+        # Coefficients are held, too: another tensor cannot come to have the same id.
+        key = (id(coefficients), coefficients._version, order)
+        if key not in self._rows:
+            rows = self.derivative(coefficients, order).to(self.fraction.dtype)
+            self._rows[key] = coefficients, nn.functional.pad(rows, (0, 0, 0, order)) if order else rows
+        return self._rows[key][1]
 
     def from_rows(self, rows: Tensor, order: int) -> Tensor:
         """The transpose of `rows`."""
@@ -104,7 +111,7 @@ class Bins:
 
 
 def interpolate(coefficients: Tensor, bins: Bins, order: int = 0) -> Tensor:
-    """Derivative of some order of sum_k c_k B_k(r), [n_bins + 3, n] to [n_pairs, n].
+    """Derivative of some order of sum_k c_k B_k(r), [n_bins + 5, n] to [n_pairs, n].
 
     Differentiable any number of times in the coefficients and in `bins.distance`. The two slopes are nodes
     of their own in the autograd graph: a backward pass for forces skips the slopes with weights, and the
@@ -117,7 +124,7 @@ def interpolate(coefficients: Tensor, bins: Bins, order: int = 0) -> Tensor:
 
 
 def collect(values: Tensor, bins: Bins, order: int) -> Tensor:
-    """The transpose of `interpolate`, [n_pairs, n] to [n_bins + 3, n]; differentiable as well."""
+    """The transpose of `interpolate`, [n_pairs, n] to [n_bins + 5, n]; differentiable as well."""
     total = _OfValues.apply(values, bins, order)
     if not bins.distance.requires_grad:
         return total
@@ -166,7 +173,7 @@ class _OfDistance(torch.autograd.Function):
 
 
 class _CollectOfDistance(torch.autograd.Function):
-    """Zeros [n_bins + 3, n] that carry the slope of `collect` with the distance."""
+    """Zeros [n_bins + 5, n] that carry the slope of `collect` with the distance."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, distance: Tensor, values: _Held, bins: Bins, order: int) -> Tensor:
@@ -179,14 +186,20 @@ class _CollectOfDistance(torch.autograd.Function):
 
 
 def node_distances(n_bins: int, cutoff_angstrom: float, device: torch.device | None = None) -> Tensor:
-    """Where a function is sampled for its spline: [n_bins + 7] float64, three of them beyond either end."""
-    return torch.arange(-3, n_bins + 4, dtype=torch.float64, device=device) * (cutoff_angstrom / n_bins)
+    """Where a function is sampled for its spline: [n_bins + 11] float64, five of them beyond either end."""
+    return torch.arange(-5, n_bins + 6, dtype=torch.float64, device=device) * (cutoff_angstrom / n_bins)
 
 
 def spline_through(values: Tensor) -> Tensor:
-    """Coefficients [n_bins + 3, n] from values [n_bins + 7, n] at the nodes: the spline's own smoothing taken out."""
-    sharper = torch.diff(values, n=2, dim=0) / 6
-    return values[2:-2] - sharper[1:-1] + torch.diff(sharper, n=2, dim=0) / 6
+    """Coefficients [n_bins + 5, n] from values [n_bins + 11, n] at the nodes.
+
+    A spline smoothes its coefficients: at a node it is (1 + d/4 + d^2/120) c, with d the second difference. That is
+    taken out by the first terms of the inverse, 1 - d/4 + 13 d^2/240 - 11 d^3/960.
+    """
+    second = torch.diff(values, n=2, dim=0)
+    fourth = torch.diff(second, n=2, dim=0)
+    sixth = torch.diff(fourth, n=2, dim=0)
+    return values[3:-3] - second[2:-2] / 4 + fourth[1:-1] * (13 / 240) - sixth * (11 / 960)
 
 
 class Kept:
@@ -237,7 +250,7 @@ class RadialFilter(nn.Module):
         self.register_buffer("cutoff", 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5, persistent=False)
 
     def coefficients(self) -> Tensor:
-        """[n_bins + 3, n] float64."""
+        """[n_bins + 5, n] float64."""
         return self._kept(list(self.network.parameters()), self._coefficients)[0]
 
     def _coefficients(self) -> tuple[Tensor]:
@@ -260,3 +273,39 @@ class RadialFilter(nn.Module):
     def forward(self, bins: Bins) -> Tensor:
         """[n_pairs, n] of the distances in `bins`."""
         return interpolate(self.coefficients(), bins)
+
+
+class LinearFilters(nn.Module):
+    """Filters linear(basis(r)) * cutoff(r) as splines, for a basis without weights.
+
+    A spline is linear in the values it goes through, so those of the basis are made once.
+
+    Args:
+        basis: Of the distance; analytic at zero.
+        cutoff_angstrom: Where filters end.
+        n_bins: Intervals of the splines.
+    """
+
+    splines: Tensor
+
+    def __init__(self, basis: nn.Module, cutoff_angstrom: float, n_bins: int) -> None:
+        super().__init__()
+        self.n_bins = n_bins
+        distance = node_distances(n_bins, cutoff_angstrom)
+        # Not clamped: the spline then follows the cosine to the very cutoff.
+        cutoff = 0.5 * torch.cos(distance * (torch.pi / cutoff_angstrom)) + 0.5
+        with torch.no_grad():
+            values = torch.cat([copy.deepcopy(basis).double()(distance), torch.ones_like(distance)[:, None]], 1)
+            self.register_buffer("splines", spline_through(values * cutoff[:, None]), persistent=False)
+
+    def forward(self, layer: nn.Linear) -> Tensor:
+        """Coefficients [n_bins + 5, n] float64 of the filters that a linear layer makes of the basis."""
+        weights = torch.cat([layer.weight, layer.bias[:, None]], 1).double()
+        return self.splines @ weights.T
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "LinearFilters":
+        """Conversions such as `.float()` leave the splines of the basis in double precision."""
+        kept = self.splines
+        super()._apply(fn, recurse)
+        self.splines = kept.to(self.splines.device)
+        return self

@@ -29,7 +29,7 @@ SIZE = {"n_layers": 2, "n_features": 8, "n_radial": 8, "cutoff_angstrom": CUTOFF
 SETTINGS = {"schnet": SchNetSettings(model="schnet", **SIZE), "painn": PaiNNSettings(model="painn", **SIZE)}
 SKEWED = np.array([[6.0, 0, 0], [2.5, 5.0, 0], [-1.0, 1.5, 5.5]])
 SMALL = np.diag([3.0, 3.4, 3.8])
-SCALES_EV = {"schnet": 5.0, "painn": 5.0}
+SCALES_EV = {"schnet": 10.0, "painn": 10.0}
 """With these, forces of the untrained networks are tenths of eV/Å; with seed 2 their boxes have a smallest energy."""
 REFERENCES = {1: -13.6, 6: -1030.0, 8: -2041.3}
 
@@ -186,10 +186,10 @@ def test_optimisers_find_a_minimum(exact, atoms):
 def test_cell_relaxes(exact):
     atoms = crystal()
     atoms.calc = exact
-    before, stress = atoms.get_potential_energy(), np.abs(atoms.get_stress()).max()
-    BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.02, steps=30)
+    before = atoms.get_potential_energy()
+    assert BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.02, steps=500)
     assert atoms.get_potential_energy() < before - 1e-3
-    assert np.abs(atoms.get_stress()).max() < stress
+    assert np.abs(atoms.get_stress()).max() < 0.02 * len(atoms) / atoms.get_volume()
 
 
 @pytest.mark.parametrize("make", [molecule, crystal, slab], ids=["molecule", "crystal", "slab"])

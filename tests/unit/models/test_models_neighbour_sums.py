@@ -7,9 +7,7 @@ import torch
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
 from gpip.models import kernels
-from gpip.models.linear_filters import PAIRS_PER_BIN, LinearFilters, PairBasis
 from gpip.models.neighbour_sums import Around, bond_sum, neighbour_products, neighbour_sum, table_sums
-from gpip.models.radial import BesselBasis
 from gpip.models.splines import Bins, interpolate
 
 DOUBLE = torch.float64
@@ -24,36 +22,6 @@ def engine(request, monkeypatch):
     """The loops, or what stands for them where they cannot run, such as on a GPU."""
     if request.param == "torch":
         monkeypatch.setattr(kernels, "usable", lambda tensor: False)
-
-
-class Tables:
-    """Filters as a table; and what a spline of them is, for the loops."""
-
-    n_rows = N_BINS + 3
-
-    def bins(self, distance):
-        return Bins(distance, CUTOFF, N_BINS)
-
-    def filters(self, table, distance, order=0):
-        return interpolate(table, self.bins(distance), order)
-
-
-class PairByPair(Tables):
-    """Filters that are linear in a basis of five splines."""
-
-    n_rows = 5
-    splines = torch.randn(N_BINS + 3, 5, generator=torch.Generator().manual_seed(7), dtype=DOUBLE)
-
-    def bins(self, distance):
-        return PairBasis(Bins(distance, CUTOFF, N_BINS), self.splines)
-
-    def filters(self, table, distance, order=0):
-        return Tables().filters(self.splines @ table, distance, order)
-
-
-@pytest.fixture(params=[Tables(), PairByPair()], ids=["tables", "pair by pair"])
-def places(request):
-    return request.param
 
 
 @pytest.fixture
@@ -83,12 +51,12 @@ def loops(graph, filters, weights, values):
 
 @pytest.mark.parametrize(("n_axes", "n_weight_axes"), [(1, 1), (3, 1), (3, 3)])
 @pytest.mark.parametrize("order", [0, 1])
-def test_sum_pair_by_pair(graph, places, n_axes, n_weight_axes, order):
-    distance, table = distances(graph), random(places.n_rows, N_FEATURES, seed=0)
+def test_sum_pair_by_pair(graph, n_axes, n_weight_axes, order):
+    distance, table = distances(graph), random(N_BINS + 5, N_FEATURES, seed=0)
     values, weights = random(3, n_axes, N_FEATURES, seed=1), random(len(distance), 2, n_weight_axes, N_HEADS, seed=2)
-    around = Around(graph, places.bins(distance))
+    around = Around(graph, Bins(distance, CUTOFF, N_BINS))
     given = neighbour_sum(table, values, around, weights, order)
-    filters = places.filters(table, distance, order)
+    filters = interpolate(table, Bins(distance, CUTOFF, N_BINS), order)
     with torch.no_grad():
         torch.testing.assert_close(given, loops(graph, filters, weights, values))
         ones = torch.ones(len(distance), 2, 1, 1, dtype=DOUBLE)
@@ -97,10 +65,10 @@ def test_sum_pair_by_pair(graph, places, n_axes, n_weight_axes, order):
         )
 
 
-def test_products_are_slopes_of_the_sum(graph, places):
+def test_products_are_slopes_of_the_sum(graph):
     """Products with g of the sum, written out twice."""
-    distance, table = distances(graph), random(places.n_rows, N_FEATURES, seed=0)
-    around = Around(graph, places.bins(distance))
+    distance, table = distances(graph), random(N_BINS + 5, N_FEATURES, seed=0)
+    around = Around(graph, Bins(distance, CUTOFF, N_BINS))
     for n_weight_axes in (1, 3):
         left, right = random(3, 3, N_FEATURES, seed=1), random(3, 3, N_FEATURES, seed=3)
         weights = random(len(distance), 2, n_weight_axes, N_HEADS, seed=2)
@@ -112,10 +80,10 @@ def test_products_are_slopes_of_the_sum(graph, places):
 
 
 @pytest.mark.parametrize(("n_axes", "n_weight_axes"), [(1, 1), (2, 1), (2, 2)])
-def test_derivatives(graph, places, n_axes, n_weight_axes):
+def test_derivatives(graph, n_axes, n_weight_axes):
     distance = distances(graph)
     given = [
-        random(places.n_rows, N_FEATURES, seed=0),
+        random(N_BINS + 5, N_FEATURES, seed=0),
         random(3, n_axes, N_FEATURES, seed=1),
         random(3, n_axes, N_FEATURES, seed=3),
         random(len(distance), 2, n_weight_axes, N_HEADS, seed=2),
@@ -123,7 +91,7 @@ def test_derivatives(graph, places, n_axes, n_weight_axes):
     ]
 
     def of(table, left, right, weights, distance):
-        around = Around(graph, places.bins(distance))
+        around = Around(graph, Bins(distance, CUTOFF, N_BINS))
         return (
             neighbour_sum(table, right, around, weights),
             neighbour_products(table, left, right, around, n_weight_axes, N_HEADS),
@@ -134,15 +102,15 @@ def test_derivatives(graph, places, n_axes, n_weight_axes):
     assert torch.autograd.gradgradcheck(of, given)
 
 
-def test_bond_sum_and_its_derivatives(graph, places):
-    distance, table = distances(graph), random(places.n_rows, N_FEATURES, seed=0)
+def test_bond_sum_and_its_derivatives(graph):
+    distance, table = distances(graph), random(N_BINS + 5, N_FEATURES, seed=0)
     values, unit = random(3, N_FEATURES, seed=1), random(len(distance), 3, seed=2)
 
     def of(table, values, unit, distance):
-        return bond_sum(table, values, unit, Around(graph, places.bins(distance)))
+        return bond_sum(table, values, unit, Around(graph, Bins(distance, CUTOFF, N_BINS)))
 
     weights = torch.stack([unit, -unit], 1)[..., None]
-    filters = places.filters(table, distance)
+    filters = interpolate(table, Bins(distance, CUTOFF, N_BINS))
     with torch.no_grad():
         expected = loops(graph, filters, weights, values[:, None].expand(-1, 3, -1))
         torch.testing.assert_close(of(table, values, unit, distance), expected)
@@ -154,7 +122,7 @@ def test_any_number_of_threads_gives_the_same(water_frames, engine, monkeypatch)
     graph = graph_from_frames(water_frames[:2], 3.0)
     distance = graph.pair_vectors().norm(dim=1)
     around = Around(graph, Bins(distance, 3.0, 40))
-    table, x, g = random(43, 64, seed=0), *(random(graph.n_atoms, 3, 64, seed=seed).float() for seed in (1, 2))
+    table, x, g = random(45, 64, seed=0), *(random(graph.n_atoms, 3, 64, seed=seed).float() for seed in (1, 2))
     weights = random(len(distance), 2, 1, 2, seed=3).float()
     monkeypatch.setattr(kernels, "_LEAST_WORK", 0)
 
@@ -178,25 +146,7 @@ def test_any_number_of_threads_gives_the_same(water_frames, engine, monkeypatch)
 
 def test_beyond_the_cutoff_is_nothing(graph):
     far = torch.full((len(graph.pairs.centre),), CUTOFF + 0.1, dtype=DOUBLE, requires_grad=True)
-    table, values = random(N_BINS + 3, N_FEATURES, seed=0), random(3, 1, N_FEATURES, seed=1)
+    table, values = random(N_BINS + 5, N_FEATURES, seed=0), random(3, 1, N_FEATURES, seed=1)
     result = neighbour_sum(table, values, Around(graph, Bins(far, CUTOFF, N_BINS)))
     assert (result == 0).all()
     assert (torch.autograd.grad(result.sum(), far)[0] == 0).all()
-
-
-def test_few_pairs_have_the_filters_of_many(graph):
-    """Up to so many pairs no table is made; sums and their slopes are the same."""
-    distance, values = distances(graph), random(3, 1, N_FEATURES, seed=1)
-    n_pairs, layer = len(distance), torch.nn.Linear(6, N_FEATURES).double()
-    n_bins = -(-n_pairs // PAIRS_PER_BIN)
-    filters = LinearFilters(BesselBasis(6, CUTOFF), CUTOFF, n_bins)
-    few, many = filters.places(distance), Bins(distance, CUTOFF, n_bins)
-    assert isinstance(few, PairBasis)
-    assert isinstance(LinearFilters(BesselBasis(6, CUTOFF), CUTOFF, n_bins - 1).places(distance), Bins)
-    results = []
-    for places in (few, many):
-        total = neighbour_sum(filters.coefficients(layer, places), values, Around(graph, places))
-        slope = torch.autograd.grad(total.square().sum(), distance, create_graph=True)[0]
-        results.append((total, slope, *torch.autograd.grad(slope.square().sum(), (*layer.parameters(), values))))
-    for one, other in zip(*results, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)

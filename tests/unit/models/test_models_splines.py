@@ -35,14 +35,14 @@ def test_error_of_the_spline(n_radial, dtype, error, slope_error):
 
 def test_zero_beyond_the_cutoff():
     distance = torch.tensor([5.0, 5.5, 80.0], requires_grad=True)
-    values = interpolate(torch.ones(13, 2, dtype=DOUBLE), Bins(distance, CUTOFF, 10))
+    values = interpolate(torch.ones(15, 2, dtype=DOUBLE), Bins(distance, CUTOFF, 10))
     assert (values == 0).all()
     assert (torch.autograd.grad(values.sum(), distance)[0] == 0).all()
 
 
 def test_constant_and_straight_line_are_exact():
     distance = torch.tensor([0.1, 2.0, 4.9], dtype=DOUBLE, requires_grad=True)
-    nodes = torch.arange(-1, 12, dtype=DOUBLE)[:, None] * 0.5
+    nodes = torch.arange(-2, 13, dtype=DOUBLE)[:, None] * 0.5
     line = interpolate(3 * nodes + 1, Bins(distance, CUTOFF, 10))
     torch.testing.assert_close(line[:, 0], 3 * distance + 1)
     torch.testing.assert_close(torch.autograd.grad(line.sum(), distance)[0], torch.full((3,), 3.0, dtype=DOUBLE))
@@ -52,7 +52,7 @@ def test_constant_and_straight_line_are_exact():
 def test_derivatives(order):
     generator = torch.Generator().manual_seed(0)
     distance = (torch.rand(6, dtype=DOUBLE, generator=generator) * CUTOFF).requires_grad_(True)
-    coefficients = torch.randn(13, 2, dtype=DOUBLE, generator=generator, requires_grad=True)
+    coefficients = torch.randn(15, 2, dtype=DOUBLE, generator=generator, requires_grad=True)
 
     def of(coefficients, distance):
         return interpolate(coefficients, Bins(distance, CUTOFF, 10), order)
