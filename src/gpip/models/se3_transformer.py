@@ -20,7 +20,8 @@ from gpip.models.splines import Bins, interpolate, node_distances, spline_throug
 
 N_HIDDEN = 32
 """Of the radial functions, as in the authors' code."""
-N_BINS = 100
+BINS_PER_RADIAL, LEAST_BINS = 8, 60
+"""Intervals of the splines of radial functions: for each function of the basis, and at least."""
 SOFTENING = 0.1
 """Norms below it lose their direction gradually, so that features may vanish smoothly."""
 
@@ -318,6 +319,7 @@ class SE3Transformer(Backbone):
         self.embedding = SpeciesEmbedding(n_features)
         self.kernels = Kernels(n_degrees, pseudotensors)
         self.basis = GaussianBasis(n_radial, cutoff_angstrom) if n_radial else None
+        self.n_bins = max(BINS_PER_RADIAL * n_radial, LEAST_BINS)
         n_seen = n_radial or 1
         channels = [n_channels] * n_degrees
         self.attentions = nn.ModuleList(
@@ -347,10 +349,10 @@ class SE3Transformer(Backbone):
         difference = graph.pair_vectors()
         distance = difference.square().sum(-1).sqrt()
         # Kinks of the authors' radial functions would be rounded off by splines.
-        sampled = node_distances(N_BINS, self.cutoff_angstrom, distance.device) if self.smooth else distance
+        sampled = node_distances(self.n_bins, self.cutoff_angstrom, distance.device) if self.smooth else distance
         return Surroundings(
             distance=distance,
-            bins=Bins(distance, self.cutoff_angstrom, N_BINS) if self.smooth else None,
+            bins=Bins(distance, self.cutoff_angstrom, self.n_bins) if self.smooth else None,
             seen=sampled[:, None] if self.basis is None else self.basis(sampled),
             kernels=self.kernels(difference / distance[:, None]),
             envelope=cosine_cutoff(distance, self.cutoff_angstrom)[:, None] if self.smooth else None,

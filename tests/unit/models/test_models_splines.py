@@ -1,9 +1,14 @@
 """Splines of the distance against the networks that they tabulate."""
 
+import importlib
+
 import pytest
 import torch
 from torch import nn
 
+from gpip.config.backbones import BackboneSettings, ETSettings, PaiNNSettings, SchNetSettings, SE3TransformerSettings
+from gpip.graphs import graph_from_frames
+from gpip.models import make_potential
 from gpip.models.radial import GaussianBasis, cosine_cutoff
 from gpip.models.schnet import BINS_PER_GAUSSIAN, ShiftedSoftplus
 from gpip.models.splines import Bins, Kept, RadialFilter, interpolate
@@ -90,3 +95,32 @@ def test_tables_are_kept_until_a_weight_changes():
     with torch.no_grad():
         layer.requires_grad_(True)
         assert not tables().requires_grad
+
+
+@pytest.mark.parametrize(
+    ("settings", "constants"),
+    [
+        (SchNetSettings(model="schnet"), ["schnet.BINS_PER_GAUSSIAN"]),
+        (SchNetSettings(model="schnet", preset="gpip-md17"), ["schnet.BINS_PER_GAUSSIAN"]),
+        (PaiNNSettings(model="painn"), ["painn.BINS_PER_WAVE"]),
+        (ETSettings(model="et"), ["et.BINS_PER_RADIAL"]),
+        (SE3TransformerSettings(model="se3_transformer"), ["se3_transformer.BINS_PER_RADIAL"]),
+        (
+            SE3TransformerSettings(model="se3_transformer", preset="wang-ani"),
+            ["se3_transformer.BINS_PER_RADIAL", "se3_transformer.LEAST_BINS"],
+        ),
+    ],
+    ids=lambda value: f"{value.model} {value.preset or ''}" if isinstance(value, BackboneSettings) else "",
+)
+def test_finer_splines_change_forces_little(settings, constants, water_frames, monkeypatch):
+    """Of the networks as they begin, of the sizes that are used."""
+    graph = graph_from_frames(water_frames[:1], settings.cutoff_angstrom, DOUBLE)
+    forces = []
+    for times in (1, 8):
+        for constant in constants if times > 1 else ():
+            module, _, name = constant.partition(".")
+            module = importlib.import_module(f"gpip.models.{module}")
+            monkeypatch.setattr(module, name, times * getattr(module, name))
+        forces.append(make_potential(settings, seed=1).double()(graph)["forces"].detach())
+    assert not torch.equal(*forces)
+    assert (forces[0] - forces[1]).abs().max() < 1e-5 * forces[1].abs().max()
