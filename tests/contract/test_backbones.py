@@ -206,6 +206,28 @@ def test_stress_is_the_slope_of_the_energy_with_strain(potential, cell):
         assert stress[row, column].item() == pytest.approx(slope, abs=1e-6)
 
 
+def test_gradients_of_a_force_loss_are_its_slopes_with_the_weights(potential):
+    """What training follows: the second derivatives that forces leave in the gradient of a weight."""
+    graph = graph_from_frames([molecule(), crystal(SMALL, 3)], CUTOFF, DOUBLE)
+    weights = list(potential.train().parameters())
+    generator, step = torch.Generator().manual_seed(0), 1e-5
+    directions = [torch.randn(weight.shape, generator=generator, dtype=DOUBLE) for weight in weights]
+    targets = torch.randn(graph.n_atoms, 3, generator=generator, dtype=DOUBLE) * 0.1
+
+    def loss():
+        return (potential(graph)["forces"] - targets).square().sum()
+
+    gradients = torch.autograd.grad(loss(), weights, allow_unused=True, materialize_grads=True)
+    losses = []
+    for times in (1, -2):
+        with torch.no_grad():
+            for weight, direction in zip(weights, directions, strict=True):
+                weight.add_(times * step * direction)
+        losses.append(loss().item())
+    slope = sum((g * d).sum().item() for g, d in zip(gradients, directions, strict=True))
+    assert slope == pytest.approx((losses[0] - losses[1]) / (2 * step), rel=1e-4)
+
+
 def test_no_stress_without_a_box(potential):
     with pytest.raises(InputError, match="configuration 1 of the batch"):
         evaluate(potential, crystal(), molecule(), stress=True)
