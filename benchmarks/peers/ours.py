@@ -13,9 +13,13 @@ NETWORKS = {
     "SchNet 6 x 128": {"model": "schnet", "preset": "gpip-md17"},
     "PaiNN 3 x 128": {"model": "painn", "preset": "painn-paper"},
     "ET 6 x 256": {"model": "et", "preset": "wang-ani"},
-    "ET 3 x 64": {"model": "et", "n_layers": 3, "n_features": 64, "n_radial": 16},
     "EGNN 5 x 256": {"model": "egnn", "preset": "wang-ani"},
     "GemNet-T 4 x 128": {"model": "gemnet", "preset": "gpip-water"},
+    "SphereNet 4 x 128": {"model": "spherenet", "preset": "gpip-md17"},
+    "SE(3)-T 3 x 8": {"model": "se3_transformer", "preset": "wang-ani"},
+}
+SMALL = {
+    "ET 3 x 64": {"model": "et", "n_layers": 3, "n_features": 64, "n_radial": 16},
     "GemNet-T 3 x 64": {
         "model": "gemnet",
         "radial_basis": "gaussian",
@@ -25,9 +29,8 @@ NETWORKS = {
         "n_triplet_features": 32,
         "n_bilinear_features": 32,
     },
-    "SphereNet 4 x 128": {"model": "spherenet", "preset": "gpip-md17"},
-    "SE(3)-T 3 x 8": {"model": "se3_transformer", "preset": "wang-ani"},
 }
+"""Sizes for `learning.py`."""
 
 
 class Ours(Case):
@@ -40,7 +43,7 @@ class Ours(Case):
         from gpip.config.backbones import MODELS
         from gpip.models.registry import make_potential
 
-        settings = NETWORKS[network] | {"cutoff_angstrom": CUTOFF_ANGSTROM}
+        settings = (NETWORKS | SMALL)[network] | {"cutoff_angstrom": CUTOFF_ANGSTROM}
         self.module = make_potential(MODELS[settings["model"]].model_validate(settings))
 
     def place(self, boxes: list[Box]) -> None:
