@@ -23,6 +23,7 @@ from ase import units
 from case import Case
 from compare import NOT_OURS
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from water import Box
 from worker import IMPLEMENTATIONS
 
@@ -109,7 +110,7 @@ def main() -> None:
         optimizer.param_groups[0]["lr"] = learning_rate(step, arguments.steps, arguments.learning_rate)
         optimizer.step()
         decay = min(EMA_DECAY, (1 + step) / (10 + step))
-        torch._foreach_lerp_(averages, [parameter.detach() for parameter in parameters], 1 - decay)
+        get_ema_multi_avg_fn(decay)(averages, parameters, None)
         if step % 500 == 499:
             print(f"step {step + 1}, {time.process_time() - began:.0f} s", file=sys.stderr, flush=True)
     seconds = time.process_time() - began

@@ -31,7 +31,7 @@ class Bins:
         self.fraction = scaled - self.bin
         self._weights: dict[int, Tensor] = {}
         self._taps: dict[int, Tensor] = {}
-        self._rows: dict[tuple[int, int, int], tuple[Tensor, Tensor]] = {}
+        self._rows: dict[tuple[Any, ...], tuple[Tensor, Tensor]] = {}
 
     @functools.cached_property
     def _by_bin(self) -> tuple[Tensor, Tensor]:
@@ -86,11 +86,11 @@ class Bins:
 
     def rows(self, coefficients: Tensor, order: int) -> Tensor:
         """What `taps` weigh, from row `bin` on: coefficients of the derivative [n_rows, n], in the distances' type."""
-        # Coefficients are held, too: another tensor cannot come to have the same id.
-        key = (id(coefficients), coefficients._version, order)
+        # Held without their graph, which may hold the bins: others cannot come to lie where these are.
+        key = (coefficients.data_ptr(), coefficients.shape, coefficients._version, order)
         if key not in self._rows:
             rows = self.derivative(coefficients, order).to(self.fraction.dtype)
-            self._rows[key] = coefficients, nn.functional.pad(rows, (0, 0, 0, order)) if order else rows
+            self._rows[key] = coefficients.detach(), nn.functional.pad(rows, (0, 0, 0, order)) if order else rows
         return self._rows[key][1]
 
     def from_rows(self, rows: Tensor, order: int) -> Tensor:

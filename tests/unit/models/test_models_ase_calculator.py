@@ -29,8 +29,8 @@ SIZE = {"n_layers": 2, "n_features": 8, "n_radial": 8, "cutoff_angstrom": CUTOFF
 SETTINGS = {"schnet": SchNetSettings(model="schnet", **SIZE), "painn": PaiNNSettings(model="painn", **SIZE)}
 SKEWED = np.array([[6.0, 0, 0], [2.5, 5.0, 0], [-1.0, 1.5, 5.5]])
 SMALL = np.diag([3.0, 3.4, 3.8])
-SCALES_EV = {"schnet": 10.0, "painn": 10.0}
-"""With these, forces of the untrained networks are tenths of eV/Å; with seed 2 their boxes have a smallest energy."""
+SCALE_EV = 10.0
+"""With this, forces of the untrained networks are tenths of eV/Å; with seed 2 their boxes have a smallest energy."""
 REFERENCES = {1: -13.6, 6: -1030.0, 8: -2041.3}
 
 
@@ -38,7 +38,7 @@ REFERENCES = {1: -13.6, 6: -1030.0, 8: -2041.3}
 def checkpoint(request, tmp_path):
     potential = make_potential(SETTINGS[request.param], seed=2)
     potential.set_reference_energies(REFERENCES)
-    potential.energy_scale.fill_(SCALES_EV[request.param])
+    potential.energy_scale.fill_(SCALE_EV)
     save_potential(tmp_path / "model.ckpt", potential, SETTINGS[request.param], {"stage": "test"})
     return tmp_path / "model.ckpt"
 
