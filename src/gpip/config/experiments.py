@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from gpip.config.base import Count, Name, NotNegative, Positive, Strict, whole_steps
-from gpip.config.optimization import Optimization
+from gpip.config.optimization import LossKind, Optimization
 
 SCRATCH = "scratch"
 
@@ -41,9 +41,13 @@ class Split(Strict):
 
 
 class FineTuning(Strict):
-    """GPIP Eq. 7: energy_weight (E - Ê)² + force_weight/n Σ (F - F̂)²."""
+    """How networks are trained on labels. The weights with the lowest loss on validation frames are kept."""
 
     optimization: Optimization
+    loss: LossKind = "squared"
+    """`squared`: energy_weight (E - Ê)² + force_weight/n Σ |F - F̂|² (GPIP Eq. 7). `absolute`: energy_weight |E - Ê| +
+    force_weight/n Σ |F - F̂|, with |F - F̂| the length of the error of an atom's force; a few bad frames weigh less, and
+    weights such as 0.001 and 1 suit it better."""
     energy_weight: NotNegative = 1.0
     force_weight: NotNegative = 100.0
     validate_every_steps: Count = 100

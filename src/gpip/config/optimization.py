@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from gpip.config.base import Count, Fraction, Name, NotNegative, Positive, Strict
 
+LossKind = Literal["squared", "absolute"]
+"""Of errors of energies and forces."""
+
 
 class Optimization(Strict):
     """How a network is trained. Exactly one of `n_steps` and `n_epochs` says for how long."""

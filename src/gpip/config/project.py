@@ -96,6 +96,12 @@ class Project(Strict):
             _known(f"{where}.backbones", backbone, self.backbones)
         for baseline in experiment.baselines:
             _known(f"{where}.baselines", baseline, self.baselines)
+        loss = experiment.fine_tuning.loss
+        if experiment.baselines and loss != "squared":
+            raise ValueError(
+                f"{where}.fine_tuning.loss: {loss}, but baselines ({', '.join(experiment.baselines)}) are trained on "
+                "squared errors: take squared, or leave the baselines to another experiment"
+            )
         recipes = self.pretraining.recipes
         used = {}
         for arm, initialisation in experiment.arms.items():

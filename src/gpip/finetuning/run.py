@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from gpip.config.backbones import BackboneSettings
@@ -23,7 +22,7 @@ from gpip.models.potential import Potential
 from gpip.training.device import training_device
 from gpip.training.loop import Plan, Validation, train
 from gpip.training.neighbours import check_neighbours
-from gpip.training.supervised import EnergyForceObjective, predict
+from gpip.training.supervised import EnergyForceObjective, losses_of, predict
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def fine_tune(
     step_0 = errors_on(potential, frames["validation"])
     _print_start(record, step_0)
     objective = EnergyForceObjective(
-        potential, frames["train"], settings.energy_weight, settings.force_weight, str(labels)
+        potential, frames["train"], settings.energy_weight, settings.force_weight, str(labels), settings.loss
     )
     inputs = [path for path in (labels, split, pretrained) if path]
     settings_used = {
@@ -85,7 +84,7 @@ def fine_tune(
         fingerprint=settings_used
         | {"seed": seed, "inputs": [digest(path) for path in inputs], "version": STAGE_VERSIONS["finetuning"]},
     )
-    result = train(objective, plan, _validation(potential, frames["validation"], settings))
+    result = train(objective, plan, _validation(potential, frames["validation"], settings, str(labels)))
     energies, forces = predict(potential, frames["test"])
     made = provenance("finetuning", settings_used | result, seed, inputs)
     write_predictions(outputs.predictions, frames["test"], energies, forces, parts["test"], made)
@@ -110,18 +109,16 @@ def errors_on(potential: Potential, frames: Sequence[Frame]) -> dict[str, float]
     return frame_errors(frames, *predict(potential, frames))
 
 
-def _validation(potential: Potential, frames: Sequence[Frame], settings: FineTuning) -> Validation:
-    """Score: the loss of Eq. 7 on the validation frames, from their root mean square errors."""
+def _validation(potential: Potential, frames: Sequence[Frame], settings: FineTuning, where: str) -> Validation:
+    """Score: the loss of the validation frames."""
     columns = ["energy_mae_mev_per_atom", "force_mae_mev_per_angstrom"]
-    n_atoms = float(np.mean([frame.n_atoms for frame in frames]))
 
     def score() -> tuple[float, dict[str, float]]:
-        errors = errors_on(potential, frames)
-        energy = errors["energy_rmse_mev_per_atom"] / 1000 * n_atoms
-        force = errors["force_rmse_mev_per_angstrom"] / 1000
-        # Eq. 7 sums the three components of a force, the root mean square is over components.
-        loss = settings.energy_weight * energy**2 + settings.force_weight * 3 * force**2
-        return loss, {name: errors[name] for name in columns}
+        predicted = predict(potential, frames)
+        losses = losses_of(frames, *predicted, settings.loss, where)
+        errors = frame_errors(frames, *predicted)
+        total = settings.energy_weight * losses["energy"] + settings.force_weight * losses["forces"]
+        return total, {name: errors[name] for name in columns}
 
     return Validation(score, columns, settings.validate_every_steps)
 

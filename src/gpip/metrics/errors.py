@@ -19,12 +19,16 @@ def energy_errors(reference: np.ndarray, predicted: np.ndarray, n_atoms: int | n
 
 
 def force_errors(reference: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Mean absolute and root mean square error over all components of forces [..., 3], eV/Å in, meV/Å out."""
+    """Mean absolute, root mean square and largest error of all components of forces [..., 3], eV/Å in, meV/Å out.
+
+    The largest shows the rare configuration of which a network knows nothing, and which a mean hides.
+    """
     reference, predicted = _alike("forces", reference, predicted)
     difference = EV_TO_MEV * (predicted - reference)
     return {
         "force_mae_mev_per_angstrom": float(np.abs(difference).mean()),
         "force_rmse_mev_per_angstrom": float(np.sqrt((difference**2).mean())),
+        "force_max_mev_per_angstrom": float(np.abs(difference).max()),
     }
 
 

@@ -19,6 +19,7 @@ ERROR_NAMES = (
     "energy_rmse_mev_per_atom",
     "force_mae_mev_per_angstrom",
     "force_rmse_mev_per_angstrom",
+    "force_max_mev_per_angstrom",
 )
 NOT_LOSSES = ("step", "frames_seen", "learning_rate")
 

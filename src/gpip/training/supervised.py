@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gpip.config.optimization import LossKind
 from gpip.core.frame import Frame
 from gpip.graphs.batching import FrameGraphs, graph_from_frames
 from gpip.models.potential import Potential
@@ -15,7 +16,10 @@ from gpip.training.losses import energy_loss, force_loss
 
 
 class EnergyForceObjective:
-    """energy_weight (E - Ê)² + force_weight/n Σ_i |F_i - F̂_i|², mean over the configurations of a batch."""
+    """energy_weight (E - Ê)² + force_weight/n Σ_i |F_i - F̂_i|², mean over the configurations of a batch.
+
+    With `absolute` errors, energy_weight |E - Ê| + force_weight/n Σ_i |F_i - F̂_i|.
+    """
 
     def __init__(
         self,
@@ -24,8 +28,9 @@ class EnergyForceObjective:
         energy_weight: float,
         force_weight: float,
         where: str,
+        kind: LossKind = "squared",
     ):
-        self.module, self.where = potential, where
+        self.module, self.where, self.kind = potential, where, kind
         self.graphs = FrameGraphs(frames, potential.cutoff_angstrom)
         self.weights = {"energy": energy_weight, "forces": force_weight}
 
@@ -37,8 +42,8 @@ class EnergyForceObjective:
         self.module.train()
         predicted = self.module(graph)
         return {
-            "energy": energy_loss(predicted["energy"], energies.to(device)),
-            "forces": force_loss(predicted["forces"], forces.to(device), graph),
+            "energy": energy_loss(predicted["energy"], energies.to(device), self.kind),
+            "forces": force_loss(predicted["forces"], forces.to(device), graph.atoms_per_graph, self.kind),
         }
 
 
@@ -54,3 +59,16 @@ def predict(potential: Potential, frames: Sequence[Frame], batch_size: int = 8) 
         sizes = [frame.n_atoms for frame in chosen]
         forces += [part.numpy() for part in torch.split(predicted["forces"], sizes)]
     return np.concatenate(energies), forces
+
+
+def losses_of(
+    frames: Sequence[Frame], energies: np.ndarray, forces: Sequence[np.ndarray], kind: LossKind, where: str
+) -> dict[str, float]:
+    """The losses that training has, of predictions as `predict` gives them."""
+    energies_reference, forces_reference = labels_of(frames, where)
+    sizes = torch.tensor([frame.n_atoms for frame in frames])
+    predicted = torch.from_numpy(np.concatenate(forces))
+    return {
+        "energy": float(energy_loss(torch.from_numpy(energies), energies_reference, kind)),
+        "forces": float(force_loss(predicted, forces_reference, sizes, kind)),
+    }

@@ -19,6 +19,7 @@ def test_forces_are_over_components():
     errors = force_errors(reference, predicted)
     assert errors["force_mae_mev_per_angstrom"] == pytest.approx(10.0)
     assert errors["force_rmse_mev_per_angstrom"] == pytest.approx(180 / np.sqrt(18))
+    assert errors["force_max_mev_per_angstrom"] == pytest.approx(180.0)
     by_element = force_mae_by_element(reference, predicted, np.array([8, 1, 1]))
     assert by_element == pytest.approx({"O": 30.0, "H": 0.0})
 

@@ -1,6 +1,7 @@
-"""Loss of GPIP Eq. 7 and reference energies against numbers by hand."""
+"""Losses of energies and forces, and reference energies against numbers by hand."""
 
 import numpy as np
+import pytest
 import torch
 
 from gpip.graphs.batching import graph_from_frames
@@ -13,13 +14,30 @@ def test_force_loss_is_the_mean_square_norm_over_the_atoms_of_each_graph(water_f
     reference = torch.zeros(graph.n_atoms, 3)
     predicted = torch.zeros(graph.n_atoms, 3)
     predicted[0] = torch.tensor([1.0, 2.0, 2.0])  # |F|² = 9 on one of 24 atoms of one of two graphs
-    assert force_loss(predicted, reference, graph).item() == np.float32(9 / 24 / 2)
+    assert force_loss(predicted, reference, graph.atoms_per_graph).item() == pytest.approx(9 / 24 / 2)
+    absolute = force_loss(predicted, reference, graph.atoms_per_graph, "absolute")
+    assert absolute.item() == pytest.approx(3 / 24 / 2, abs=1e-5)
+
+
+def test_graphs_count_alike_whatever_their_size():
+    reference, predicted = torch.zeros(5, 3), torch.zeros(5, 3)
+    predicted[0, 0], predicted[1:, 1] = 3.0, -1.0
+    sizes = torch.tensor([1, 4])
+    assert force_loss(predicted, reference, sizes).item() == pytest.approx((9 + 1) / 2)
+    assert force_loss(predicted, reference, sizes, "absolute").item() == pytest.approx((3 + 1) / 2)
+
+
+def test_exact_forces_have_a_finite_slope():
+    predicted = torch.zeros(2, 3, requires_grad=True)
+    force_loss(predicted, torch.zeros(2, 3), torch.tensor([2]), "absolute").backward()
+    assert not predicted.grad.any()
 
 
 def test_energy_loss_keeps_small_differences_of_large_energies():
     predicted = torch.tensor([-30000.001, -29999.0], dtype=torch.float64)
     reference = torch.tensor([-30000.0, -29999.0], dtype=torch.float64)
     np.testing.assert_allclose(energy_loss(predicted, reference).item(), 0.5e-6, rtol=1e-4)
+    np.testing.assert_allclose(energy_loss(predicted, reference, "absolute").item(), 0.5e-3, rtol=1e-4)
 
 
 def test_reference_energies_recover_the_elements():
