@@ -23,6 +23,7 @@ from gpip.graphs.batching import graph_from_frames
 from gpip.labelling.tblite import TBLiteLabeller
 from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
+from gpip.training.scales import fit_scales
 from gpip.training.schedule import learning_rate_at
 
 CUTOFF_ANGSTROM, GOAL_MEV_PER_ANGSTROM = 3.5, 5.0
@@ -93,6 +94,7 @@ def steps_to_goal(model: str, recipe: Recipe, known: Labelled) -> str:
     torch.manual_seed(SEED)
     settings = MODELS[model](model=model, cutoff_angstrom=CUTOFF_ANGSTROM, **recipe.settings)
     potential = make_potential(settings)
+    fit_scales(potential.backbone, known.frames)
     potential.energy_scale.fill_(known.forces.square().mean().sqrt())
     # All boxes have the same atoms: one number stands for the fitted energies of elements.
     start = potential(graph_from_frames(known.frames, CUTOFF_ANGSTROM))["energy"].detach().mean()

@@ -45,6 +45,8 @@ class Ours(Case):
 
         settings = (NETWORKS | SMALL)[network] | {"cutoff_angstrom": CUTOFF_ANGSTROM}
         self.module = make_potential(MODELS[settings["model"]].model_validate(settings))
+        self.place(boxes)
+        self.module.backbone.fit_scales(self.graph)
 
     def place(self, boxes: list[Box]) -> None:
         super().place(boxes)

@@ -55,7 +55,8 @@ def ours(name):
 
 def backbone_with_weights(radial_basis):
     settings = GemNetSettings(model="gemnet", preset="gpip-water", radial_basis=radial_basis)
-    backbone, state = make_backbone(settings).double(), {}
+    backbone = make_backbone(settings).double()
+    state = {name: factor for name, factor in backbone.named_buffers() if name.endswith(".factor")}
     for name, shape in RECORD["shapes"].items():
         if not name.endswith("scale_factor") and "out_energy" not in name:
             state[ours(name)] = torch.from_numpy(weight(name, tuple(shape), RECORD["seed"]))

@@ -131,12 +131,12 @@ class GemNetSettings(BackboneSettings):
     """The paper's, or that of MDsim."""
     envelope_exponent: int = Field(default=5, ge=2)
     """Larger means a later, steeper end before the cutoff."""
-    scale_radial: Positive = 1.0
-    """Factor on an edge's message after its product with the radial basis. These three replace the scaling factors
-    that the authors fit to one data set and one start, block by block."""
-    scale_triplets: Positive = 1.0
+    scale_radial: Positive | None = None
+    """Factor on an edge's message after its product with the radial basis. Null, here and for the next two: fitted to a
+    few training frames before the first step, block by block, so that variances stay (the paper's way)."""
+    scale_triplets: Positive | None = None
     """Factor on the sum over triplets."""
-    scale_atoms: Positive = 1.0
+    scale_atoms: Positive | None = None
     """Factor on the sum over the edges of an atom."""
 
 

@@ -11,7 +11,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "annealing": 1,
     "classical_md": 2,
     "dataset": 1,
-    "pretraining": 3,
+    "pretraining": 4,
     "labels": 1,
     "splits": 1,
     "finetuning": 4,

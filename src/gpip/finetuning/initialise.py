@@ -16,6 +16,7 @@ from gpip.models.checkpoint import load_potential, transfer_weights
 from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
 from gpip.training.labels import fit_reference_energies
+from gpip.training.scales import fit_scales
 from gpip.training.supervised import predict
 
 FRAMES_FOR_FACTOR = 16
@@ -50,6 +51,7 @@ def initial_potential(
         record |= {"energy_head": "fresh", "fresh": sorted(state), "n_loaded": 0}
         record["n_fresh"] = sum(tensor.numel() for tensor in state.values())
         potential.energy_scale.fill_(rms_force)
+        fit_scales(potential.backbone, train_frames)
     else:
         source = load_potential(pretrained, expected_settings=backbone)
         record |= transfer_weights(potential, source.state_dict(), initialisation.energy_head)

@@ -17,7 +17,7 @@ from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
 
 SCHEMA = "gpip-potential"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raise it when the layout of the file changes, or when the same settings and weights give other numbers."""
 
 
@@ -35,7 +35,25 @@ def _from_1(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
+def _from_2(record: dict[str, Any]) -> dict[str, Any]:
+    """GemNet's scales were settings alone, the same in each block, and 1 where none was given."""
+    backbone = record.get("backbone")
+    if not isinstance(backbone, dict) or backbone.get("model") != "gemnet" or not isinstance(record.get("state"), dict):
+        return record
+    scales = {name: float(backbone.get(name, 1.0)) for name in ("scale_radial", "scale_triplets", "scale_atoms")}
+    factors = {}
+    for block in range(int(backbone["n_layers"])):
+        of_block = f"backbone.interactions.{block}"
+        factors[f"{of_block}.triplets.scale_radial.factor"] = scales["scale_radial"]
+        factors[f"{of_block}.triplets.scale_sum.factor"] = scales["scale_triplets"]
+        factors[f"{of_block}.atoms.scale.factor"] = scales["scale_atoms"]
+    for output in range(int(backbone["n_layers"]) + 1):
+        factors[f"backbone.outputs.{output}.scale.factor"] = scales["scale_atoms"]
+    state = record["state"] | {name: torch.tensor(factor) for name, factor in factors.items()}
+    return record | {"backbone": backbone | scales, "state": state}
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
 """From each older version, what makes its record one of the next version; a version without entry is refused."""
 
 

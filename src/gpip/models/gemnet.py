@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from gpip.graphs.graph import Graph
 from gpip.models.interface import Backbone, Features, SpeciesEmbedding
 from gpip.models.radial import GaussianBasis
+from gpip.models.scales import Scale
 from gpip.models.spherical import polynomial_envelope, real_harmonics
 from gpip.models.stars import Stars
 
@@ -123,16 +124,16 @@ class EdgeUpdate(nn.Module):
 class AtomUpdate(nn.Module):
     """Sum of the messages to an atom, then dense layers; also the output block without its last linear map."""
 
-    def __init__(self, n_atom: int, n_edge: int, n_rbf: int, n_layers: int, scale: float) -> None:
+    def __init__(self, n_atom: int, n_edge: int, n_rbf: int, n_layers: int, scale: float | None) -> None:
         super().__init__()
-        self.scale = scale
+        self.scale = Scale(scale)
         self.radial = Dense(n_rbf, n_edge, activation=False)
         self.layers = nn.Sequential(Dense(n_edge, n_atom), residuals(n_atom, n_layers))
 
     def forward(self, messages: Tensor, radial: Tensor, graph: Graph) -> Tensor:
         weighted = messages * self.radial(radial)
         total = weighted.new_zeros(graph.n_atoms, weighted.shape[1]).index_add(0, graph.edge_index[0], weighted)
-        return self.layers(total * self.scale)
+        return self.layers(self.scale(total, messages))
 
 
 class Triplets(nn.Module):
@@ -150,11 +151,11 @@ class Triplets(nn.Module):
         n_bilinear: int,
         n_rbf: int,
         n_cbf: int,
-        scale_radial: float,
-        scale_triplets: float,
+        scale_radial: float | None,
+        scale_triplets: float | None,
     ) -> None:
         super().__init__()
-        self.scale_radial, self.scale_triplets = scale_radial, scale_triplets
+        self.scale_radial, self.scale_sum = Scale(scale_radial), Scale(scale_triplets)
         self.before = Dense(n_edge, n_edge)
         self.radial = Dense(n_rbf, n_edge, activation=False)
         self.down = Dense(n_edge, n_triplet)
@@ -164,9 +165,10 @@ class Triplets(nn.Module):
         self.up_reverse = Dense(n_bilinear, n_edge)
 
     def forward(self, messages: Tensor, geometry: Geometry) -> Tensor:
-        x = self.down(self.before(messages) * self.radial(geometry.for_triplets) * self.scale_radial)
+        x = self.before(messages)
+        x = self.down(self.scale_radial(x * self.radial(geometry.for_triplets), x))
         mixed = geometry.circular @ angular_sums(x, geometry.harmonics, geometry.stars)
-        x = (mixed.transpose(1, 2).flatten(1) @ self.bilinear.flatten(0, 1)) * self.scale_triplets
+        x = self.scale_sum(mixed.transpose(1, 2).flatten(1) @ self.bilinear.flatten(0, 1), x)
         return (self.up(x) + self.up_reverse(x).index_select(0, geometry.graph.reverse_edge)) * HALF
 
 
@@ -220,9 +222,9 @@ class GemNetT(Backbone):
     atom without neighbours has zero features. One radial basis serves distances and triplets, where the authors' code
     has two alike. Forces are the slope of the energy (GemNet-T, not dT).
 
-    The published scaling factors, fitted to one data set and one initialisation, are three settings here, shared by
-    all blocks: `scale_radial` after the product with the radial basis, `scale_triplets` after the sum over
-    triplets, `scale_atoms` after the sum over the edges of an atom. 1 means none.
+    Scaling factors keep variances through each block: `scale_radial` after the product with the radial basis,
+    `scale_triplets` after the sum over triplets, `scale_atoms` after the sum over the edges of an atom. They are fitted
+    to some of the configurations that a fresh network is trained on; a number given instead is that of all blocks.
     """
 
     noise_readout: ClassVar[Literal["gradient", "vectors"]] = "gradient"
@@ -245,9 +247,9 @@ class GemNetT(Backbone):
         n_atom_layers: int,
         radial_basis: Literal["bessel", "gaussian"],
         envelope_exponent: int,
-        scale_radial: float,
-        scale_triplets: float,
-        scale_atoms: float,
+        scale_radial: float | None,
+        scale_triplets: float | None,
+        scale_atoms: float | None,
     ) -> None:
         super().__init__(n_features, cutoff_angstrom)
         n_edge = n_edge_features

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
+from gpip.models.scales import Scale
 
 N_SPECIES = 95
 """Rows of an embedding: 0 is the learned [MASK] token, 1 to 94 are elements."""
@@ -41,6 +42,23 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def forward(self, graph: Graph) -> Features:
         """Features of the atoms of a graph whose edges reach to `cutoff_angstrom`."""
+
+    @torch.no_grad()
+    def fit_scales(self, graph: Graph) -> None:
+        """Fit each `Scale` without a given factor to a few configurations, one after the other as they are met.
+
+        Once, before training; networks without such factors stay as they are.
+        """
+        scales = [module for module in self.modules() if isinstance(module, Scale) and not module.is_given]
+        if not scales:
+            return
+        for scale in scales:
+            scale.fitting = True
+        try:
+            self(graph)
+        finally:
+            for scale in scales:
+                scale.fitting = False
 
 
 class SpeciesEmbedding(nn.Embedding):

@@ -22,6 +22,7 @@ from gpip.training.device import training_device
 from gpip.training.labels import fit_reference_energies
 from gpip.training.loop import Objective, Plan, train
 from gpip.training.neighbours import check_neighbours
+from gpip.training.scales import fit_scales
 from gpip.training.supervised import EnergyForceObjective
 
 FRAMES_FOR_REFERENCE_ENERGIES = 100
@@ -47,6 +48,7 @@ def pretrain(
     dataset = Dataset(dataset_path)
     check_neighbours(dataset, *_smallest_cutoff(backbone, recipe))
     potential = make_potential(backbone, seed_for(seed, "weights"))
+    fit_scales(potential.backbone, dataset)
     elements = sorted({int(z) for system in dataset.systems.values() for z in system.species})
     objective: Objective
     if recipe.classical:

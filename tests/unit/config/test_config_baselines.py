@@ -48,6 +48,13 @@ def test_wrong_baselines_are_named(baselines, named, message):
         project_from(with_baselines(baselines, named))
 
 
+def test_baselines_need_the_loss_that_they_are_trained_by():
+    given = with_baselines({"mace": MACE}, ["mace"])
+    given["experiments"]["water"]["fine_tuning"]["loss"] = "absolute"
+    with pytest.raises(InputError, match=r"water\.fine_tuning\.loss: absolute, but baselines \(mace\) are .* squared"):
+        project_from(given)
+
+
 def test_an_experiment_has_a_run_for_each_baseline_size_and_seed():
     project = project_from(with_baselines({"a": MACE, "b": NEQUIP, "unused": MACE}, ["a", "b"]))
     runs = plan.baseline_runs(project)

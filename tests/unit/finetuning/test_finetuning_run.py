@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import gpip.finetuning.run as finetuning_run
-from gpip.config.backbones import PaiNNSettings, SchNetSettings
+from gpip.config.backbones import GemNetSettings, PaiNNSettings, SchNetSettings
 from gpip.config.experiments import FineTuning, Initialisation
 from gpip.config.optimization import Optimization
 from gpip.core.errors import InputError
@@ -59,6 +59,19 @@ def test_scratch_loads_nothing_and_says_so(water_frames):
     potential, record = initial_potential(BACKBONE, Initialisation(), None, water_frames, seed=1)
     assert record["loaded"] == []
     assert set(dict(potential.named_parameters())) <= set(record["fresh"])
+
+
+def test_scales_are_fitted_to_a_fresh_network_and_carried_by_a_pre_trained_one(tmp_path, water_frames):
+    gemnet = GemNetSettings(model="gemnet", n_layers=1, n_features=8, n_edge_features=8, cutoff_angstrom=3.0)
+    fresh, _ = initial_potential(gemnet, Initialisation(), None, water_frames, seed=1)
+    scale = "interactions.0.triplets.scale_sum.factor"
+    assert fresh.backbone.get_buffer(scale) != 1
+    source = make_potential(gemnet, seed=5)
+    source.backbone.get_buffer(scale).fill_(7.0)
+    save_potential(tmp_path / "gemnet.ckpt", source, gemnet, {})
+    arm = Initialisation(recipe="denoise")
+    carried, _ = initial_potential(gemnet, arm, tmp_path / "gemnet.ckpt", water_frames, seed=1)
+    assert carried.backbone.get_buffer(scale) == 7
 
 
 def test_a_carried_head_gets_the_factor_that_fits_the_forces_best(tmp_path, water_frames):

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from gpip.config.backbones import EGNNSettings, PaiNNSettings, SchNetSettings, SE3TransformerSettings
+from gpip.config.backbones import EGNNSettings, GemNetSettings, PaiNNSettings, SchNetSettings, SE3TransformerSettings
 from gpip.core.errors import InputError
+from gpip.graphs import graph_from_frames
 from gpip.models import checkpoint, load_potential, make_backbone, make_potential, save_potential, transfer_weights
 from gpip.models.checkpoint import read_checkpoint
 
@@ -115,6 +116,21 @@ def test_networks_of_version_1_are_those_of_their_papers(model, settings, tmp_pa
     for name in checkpoint.ONLY_IN_1[model]:
         del backbone[name]
     load_potential(changed(tmp_path / "model.ckpt", tmp_path, schema_version=1, backbone=backbone), paper)
+
+
+@pytest.mark.parametrize("given", [{}, {"scale_radial": 5.1, "scale_triplets": 1.65, "scale_atoms": 0.4}])
+def test_gemnet_of_version_2_keeps_the_scales_it_was_trained_with(given, tmp_path, water_frames):
+    scales = {"scale_radial": 1.0, "scale_triplets": 1.0, "scale_atoms": 1.0} | given
+    settings = GemNetSettings(model="gemnet", n_layers=2, n_features=8, n_edge_features=8, **scales)
+    potential = make_potential(settings)
+    save_potential(tmp_path / "model.ckpt", potential, settings, {})
+    record = torch.load(tmp_path / "model.ckpt", weights_only=True)
+    state = {name: tensor for name, tensor in record["state"].items() if not name.endswith(".factor")}
+    assert len(record["state"]) - len(state) == 2 * 3 + 3
+    backbone = {name: value for name, value in record["backbone"].items() if given or not name.startswith("scale_")}
+    old = changed(tmp_path / "model.ckpt", tmp_path, schema_version=2, backbone=backbone, state=state)
+    graph = graph_from_frames(water_frames[:1], 5.0)
+    assert torch.equal(load_potential(old, settings)(graph)["forces"], potential.eval()(graph)["forces"])
 
 
 def test_setting_that_an_older_file_lacks_has_its_default(saved, tmp_path):
