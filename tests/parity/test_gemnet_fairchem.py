@@ -13,6 +13,7 @@ from gpip.config.backbones import GemNetSettings
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
 from gpip.models import make_backbone
+from gpip.models.scales import Scale
 
 RECORD = json.loads((Path(__file__).parent / "references" / "gemnet" / "gemnet.json").read_text())
 NAMES = [
@@ -56,7 +57,13 @@ def ours(name):
 def backbone_with_weights(radial_basis):
     settings = GemNetSettings(model="gemnet", preset="gpip-water", radial_basis=radial_basis)
     backbone = make_backbone(settings).double()
-    state = {name: factor for name, factor in backbone.named_buffers() if name.endswith(".factor")}
+    # Given in single precision, but for this.
+    given = {"scale_radial": settings.scale_radial, "scale_sum": settings.scale_triplets, "scale": settings.scale_atoms}
+    state = {
+        f"{name}.factor": torch.tensor(given[name.rpartition(".")[2]], dtype=torch.float64)
+        for name, module in backbone.named_modules()
+        if isinstance(module, Scale)
+    }
     for name, shape in RECORD["shapes"].items():
         if not name.endswith("scale_factor") and "out_energy" not in name:
             state[ours(name)] = torch.from_numpy(weight(name, tuple(shape), RECORD["seed"]))

@@ -20,7 +20,7 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor, like: Tensor) -> Tensor:
         """Of `x` [n, ...], as varied as `like` [m, ...]."""
-        if self.fitting:
+        if self.fitting and min(len(x), len(like)) > 1:
             ratio = (variance(like) / variance(x)).sqrt()
             if torch.isfinite(ratio) and ratio > 0:
                 self.factor.copy_(ratio)
