@@ -28,6 +28,10 @@ SMALL = {
         "n_edge_features": 64,
         "n_triplet_features": 32,
         "n_bilinear_features": 32,
+        # As the other side, which has no fitted factors here.
+        "scale_radial": 1.0,
+        "scale_triplets": 1.0,
+        "scale_atoms": 1.0,
     },
 }
 """Sizes for `learning.py`."""
@@ -45,8 +49,6 @@ class Ours(Case):
 
         settings = (NETWORKS | SMALL)[network] | {"cutoff_angstrom": CUTOFF_ANGSTROM}
         self.module = make_potential(MODELS[settings["model"]].model_validate(settings))
-        self.place(boxes)
-        self.module.backbone.fit_scales(self.graph)
 
     def place(self, boxes: list[Box]) -> None:
         super().place(boxes)
