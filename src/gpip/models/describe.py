@@ -11,6 +11,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from gpip.config.backbones import BackboneSettings
 from gpip.models.checkpoint import SCHEMA_VERSION, potential_of, read_checkpoint, settings_of
 from gpip.models.potential import Potential
+from gpip.models.scales import Scale
 
 WIDTH = 100
 
@@ -51,7 +52,10 @@ def _describe_potential(
 ) -> Iterator[str]:
     yield f"backbone: {settings.model}"
     given = settings.model_dump(mode="json", exclude={"cutoff_angstrom", "model", "preset"})
-    yield from (f"  {key}: {value}" for key, value in given.items())
+    yield from (f"  {key}: {value}" for key, value in given.items() if value is not None)
+    for name, module in potential.backbone.named_modules():
+        if isinstance(module, Scale) and not module.is_given:
+            yield f"  {name}, fitted: {float(module.factor):.3g}"
     presets = equal_presets(settings)
     yield f"preset: {' = '.join(presets) if presets else 'equal to none of ' + (', '.join(settings.presets) or 'none')}"
     yield f"cutoff: {potential.cutoff_angstrom:g} Å"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gpip.cli import main
-from gpip.config.backbones import MODELS, PaiNNSettings, SchNetSettings
+from gpip.config.backbones import MODELS, GemNetSettings, PaiNNSettings, SchNetSettings
 from gpip.core.provenance import provenance
 from gpip.models import make_potential, save_potential
 from gpip.models.describe import describe, equal_presets
@@ -48,6 +48,15 @@ def test_what_is_inside(written, tmp_path, capsys):
         assert f"  {line}" in text
     assert f"torch {torch.__version__}" in text
     assert max(map(len, text.replace(str(tmp_path), "").splitlines())) <= 120
+
+
+def test_fitted_scales_are_shown_block_by_block(written):
+    settings = GemNetSettings(model="gemnet", n_layers=1, n_features=8, n_edge_features=8, scale_radial=4.5)
+    text = describe(written({}, settings))
+    assert "  scale_radial: 4.5" in text
+    assert "scale_atoms" not in text
+    assert "  interactions.0.triplets.scale_sum, fitted: 1" in text
+    assert "  outputs.1.scale, fitted: 1" in text
 
 
 def test_what_is_not_there_is_said(written):
