@@ -17,6 +17,7 @@ MEV_PER_KCAL_MOL = 1000 * units.kcal / units.mol
 PUBLISHED_KCAL = {"schnet": 0.39, "painn": 0.230, "spherenet": 0.208, "gemnet": 0.085, "et": 0.109}
 N_TRAINING = 200
 FORCE, ENERGY = "force_mae_mev_per_angstrom", "energy_mae_mev_per_atom"
+LARGEST = "force_max_mev_per_angstrom"
 
 
 def row(errors_file: Path) -> str:
@@ -41,6 +42,7 @@ def row(errors_file: Path) -> str:
         *(f"{each[FORCE]:.1f}" for each in (seen, errors["validation"], errors["test"])),
         f"{errors['test'][FORCE] / MEV_PER_KCAL_MOL:.3f}",
         f"{errors['test'][ENERGY]:.2f}",
+        f"{errors['test'][LARGEST] / 1000:.2f}",
         published,
     ]
     return "| " + " | ".join(cells) + " |"
@@ -48,7 +50,7 @@ def row(errors_file: Path) -> str:
 
 def main() -> None:
     header = "network,parameters,steps × frames,learning rate,core minutes,training,validation,test"
-    header = [*header.split(","), "test kcal/mol/Å", "energy meV/atom", "published"]
+    header = [*header.split(","), "test kcal/mol/Å", "energy meV/atom", "largest force error eV/Å", "published"]
     print("| " + " | ".join(header) + " |", "|" + "---|" * len(header), sep="\n")
     for errors_file in sorted(RESULTS.glob("finetuning/*/*/*/*/*/errors.json"), key=lambda file: file.parts[-5]):
         print(row(errors_file))
