@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from gpip.config.backbones import SchNetSettings
 from gpip.graphs.batching import graph_from_frames
+from gpip.models import make_potential
 from gpip.training.labels import fit_reference_energies
 from gpip.training.losses import energy_loss, force_loss
+from gpip.training.supervised import EnergyForceObjective, losses_of, predict
 
 
 def test_force_loss_is_the_mean_square_norm_over_the_atoms_of_each_graph(water_frames):
@@ -52,3 +55,14 @@ def test_one_composition_fits_its_sum():
     species = [np.array([8, 1, 1])] * 3
     fitted = fit_reference_energies(species, np.array([-5.0, -6.0, -7.0]))
     np.testing.assert_allclose(fitted[8] + 2 * fitted[1], -6.0)
+
+
+@pytest.mark.parametrize("kind", ["squared", "absolute"])
+def test_validation_has_the_losses_of_training(water_frames, kind):
+    potential = make_potential(
+        SchNetSettings(model="schnet", n_layers=1, n_features=8, n_radial=6, cutoff_angstrom=3.0)
+    )
+    trained = EnergyForceObjective(potential, water_frames, 1.0, 100.0, "test", kind)
+    expected = {name: loss.item() for name, loss in trained.losses(np.arange(len(water_frames)), 0).items()}
+    predicted = predict(potential, water_frames)
+    assert losses_of(water_frames, *predicted, kind, "test") == pytest.approx(expected, rel=1e-5)
