@@ -139,9 +139,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(given: Sequence[str] | None = None) -> int:
+def main(command_line: Sequence[str] | None = None) -> int:
     """Run one command; exit code 2 and one message on standard error for bad input."""
-    arguments = _parser().parse_args(given)
+    arguments = _parser().parse_args(command_line)
     try:
         arguments.run(arguments)
     except InputError as error:

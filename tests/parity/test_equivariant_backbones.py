@@ -13,8 +13,9 @@ import torch
 from gpip.config.backbones import EGNNSettings, ETSettings, PaiNNSettings
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
-from gpip.models import forces_from_energy, painn
-from gpip.models.norms import SOFTENING
+from gpip.models import forces_from_energy
+from gpip.models.backbones import painn
+from gpip.models.blocks.norms import SOFTENING
 from gpip.models.registry import make_backbone
 
 REFERENCES = Path(__file__).parent / "references"

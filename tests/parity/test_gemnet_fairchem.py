@@ -13,7 +13,7 @@ from gpip.config.backbones import GemNetSettings
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
 from gpip.models import make_backbone
-from gpip.models.scales import Scale
+from gpip.models.blocks.scales import Scale
 
 RECORD = json.loads((Path(__file__).parent / "references" / "gemnet" / "gemnet.json").read_text())
 NAMES = [

@@ -12,8 +12,8 @@ from gpip.config.backbones import SE3TransformerSettings
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
 from gpip.models import forces_from_energy, make_backbone
-from gpip.models.se3_transformer import Kernels
-from gpip.models.spherical import real_harmonics
+from gpip.models.backbones.se3_transformer import Kernels
+from gpip.models.blocks.spherical import real_harmonics
 
 with np.load(Path(__file__).parent / "references" / "se3_transformer" / "se3_transformer.npz") as file:
     RECORD = {key: file[key] for key in file.files}

@@ -94,11 +94,11 @@ def train_baseline(
         "force_weight": force_weight,
         "input": trained.given,
     }
-    made = provenance("baselines", settings_used, seed, [labels, split])
+    origin = provenance("baselines", settings_used, seed, [labels, split])
     versions = trained.facts.get("packages", {})
-    made["packages"] |= versions
+    origin["packages"] |= versions
     known = {"best_step": trained.best_step, "n_parameters": trained.facts.get("n_parameters")}
-    write_predictions(outputs.predictions, frames["test"], *predicted["test"], parts["test"], made)
+    write_predictions(outputs.predictions, frames["test"], *predicted["test"], parts["test"], origin)
     write_history(outputs.history, trained.checks)
     with replacing(outputs.model) as partial:
         shutil.copyfile(trained.model, partial)
@@ -113,7 +113,7 @@ def train_baseline(
             "n_train": task.n_train,
             "package": f"{adapter.DISTRIBUTION} {versions.get(adapter.DISTRIBUTION, '')}".strip(),
             **{name: value for name, value in known.items() if value is not None},
-            "provenance": made,
+            "provenance": origin,
         },
     )
     shutil.rmtree(work)

@@ -52,9 +52,9 @@ class BaselineSettings(Strict):
         return {"n_epochs": n_epochs, "batch_size": batch_size}
 
 
-def _paths(given: Mapping[str, Any], before: str = "") -> Iterator[str]:
+def _paths(options: Mapping[str, Any], before: str = "") -> Iterator[str]:
     """Every key of nested mappings, those above it joined by dots."""
-    for key, value in given.items():
+    for key, value in options.items():
         yield f"{before}{key}"
         if isinstance(value, Mapping):
             yield from _paths(value, f"{before}{key}.")

@@ -37,19 +37,19 @@ class SolventPart(Strict):
 def _by_name(amount: str) -> Any:
     """Short and list forms into name -> mapping: {DME: 3}, {DME: {count: 3}}, [{name: DME, count: 3}]."""
 
-    def normalise(given: Any) -> Any:
-        if isinstance(given, list):
-            named = [dict(one) if isinstance(one, dict) else {} for one in given]
+    def normalise(raw: Any) -> Any:
+        if isinstance(raw, list):
+            named = [dict(one) if isinstance(one, dict) else {} for one in raw]
             if not all("name" in one for one in named):
                 raise ValueError(f"each item of the list needs a name, as in {{name: DME, {amount}: 1}}")
             names = [one.pop("name") for one in named]
             if len(set(names)) != len(names):
                 raise ValueError(f"a species is listed twice among {names}: give its whole amount once")
-            given = dict(zip(names, named, strict=True))
-        if isinstance(given, dict):
+            raw = dict(zip(names, named, strict=True))
+        if isinstance(raw, dict):
             plain = (int, float, str)
-            return {name: {amount: one} if isinstance(one, plain) else one for name, one in given.items()}
-        return given
+            return {name: {amount: one} if isinstance(one, plain) else one for name, one in raw.items()}
+        return raw
 
     return BeforeValidator(normalise)
 
@@ -244,17 +244,17 @@ def composition(species: Mapping[Species, int], density_g_per_cm3: float | None)
     return found
 
 
-def in_words(made: Mapping[str, Any]) -> str:
+def in_words(mixture: Mapping[str, Any]) -> str:
     """A composition, as `composition` gives it, in one line."""
-    molecules = ", ".join(f"{n} {name}" for name, n in made["molecules"].items())
-    solutes = made.get("mol_per_kg_solvent", {})
+    molecules = ", ".join(f"{n} {name}" for name, n in mixture["molecules"].items())
+    solutes = mixture.get("mol_per_kg_solvent", {})
     amounts = [
-        f"{made[key][name]:.3g} {unit} {name}"
+        f"{mixture[key][name]:.3g} {unit} {name}"
         for key, unit in (("mol_per_litre", "mol/L"), ("mol_per_kg_solvent", "mol/kg"))
-        if key in made
+        if key in mixture
         for name in solutes
     ]
-    return "; ".join([molecules, f"{made['n_atoms']} atoms", *([", ".join(amounts)] if amounts else [])])
+    return "; ".join([molecules, f"{mixture['n_atoms']} atoms", *([", ".join(amounts)] if amounts else [])])
 
 
 def estimated_density(species: Mapping[Species, int]) -> float:

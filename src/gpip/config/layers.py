@@ -19,22 +19,22 @@ def merged(base: Any, change: Any) -> Any:
     return result
 
 
-def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
+def resolved(raw: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration with its scale laid over it and the defaults of its systems under each system.
 
     Raises:
         InputError: `scale` names none of `scales`, or one of these three settings is no mapping.
     """
     for key in ("scales", "system_defaults"):
-        if not isinstance(given.get(key) or {}, Mapping):
-            raise InputError(f"{key}: expected a mapping, got {given[key]!r}")
-    scale, scales = given.get("scale"), given.get("scales") or {}
+        if not isinstance(raw.get(key) or {}, Mapping):
+            raise InputError(f"{key}: expected a mapping, got {raw[key]!r}")
+    scale, scales = raw.get("scale"), raw.get("scales") or {}
     if scale is not None:
         if scale not in scales:
             raise unknown_name("scale", str(scale), scales)
-        given = merged(given, scales[scale])
-    defaults, systems = given.get("system_defaults") or {}, given.get("systems") or {}
-    result = dict(given)
+        raw = merged(raw, scales[scale])
+    defaults, systems = raw.get("system_defaults") or {}, raw.get("systems") or {}
+    result = dict(raw)
     if isinstance(systems, Mapping):
         result["systems"] = {
             name: merged(defaults, one) if isinstance(one, Mapping) else one for name, one in systems.items()

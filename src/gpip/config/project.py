@@ -43,8 +43,8 @@ class Project(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _layers(cls, given: Any) -> Any:
-        return resolved(given) if isinstance(given, dict) else given
+    def _layers(cls, raw: Any) -> Any:
+        return resolved(raw) if isinstance(raw, dict) else raw
 
     @property
     def sets(self) -> dict[str, list[str]]:
@@ -200,10 +200,10 @@ def _known(where: str, name: str, known: Any) -> None:
         raise unknown_name(where, name, known)
 
 
-def project_from(given: dict[str, Any], where: str = "config.yaml") -> Project:
+def project_from(raw: dict[str, Any], where: str = "config.yaml") -> Project:
     """The checked project of a configuration. Raises InputError that names each wrong key."""
     try:
-        return Project.model_validate(given)
+        return Project.model_validate(raw)
     except ValidationError as error:
         raise InputError("\n".join([f"{where} cannot be used:", *map(_explain, error.errors())])) from None
 
@@ -220,20 +220,20 @@ def _explain(problem: Any) -> str:
         return f"  {place}: " + str(unknown_name(context["discriminator"].strip("'"), context["tag"], known))
     if problem["type"] == "union_tag_not_found":
         return f"  {place}: the key {problem['ctx']['discriminator']} is missing, which says what the others mean"
-    given = problem["input"]
-    shown = "" if isinstance(given, dict | list) or given is None else f" (given: {given!r})"
+    raw = problem["input"]
+    shown = "" if isinstance(raw, dict | list) or raw is None else f" (given: {raw!r})"
     return f"  {place}: {message}{shown}" if place else f"  {message}"
 
 
 def load_project(path: str | Path = "config.yaml") -> Project:
     """Read and check a configuration file."""
     try:
-        given = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run in the folder that holds config.yaml") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {error}") from None
-    return project_from(given or {}, str(path))
+    return project_from(raw or {}, str(path))
 
 
 def json_schema() -> str:

@@ -231,40 +231,40 @@ class System(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _names_and_defaults(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        given = dict(given)
-        if "density_g_per_cm3" in given:
-            if "density" in given:
+    def _names_and_defaults(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        raw = dict(raw)
+        if "density_g_per_cm3" in raw:
+            if "density" in raw:
                 raise ValueError("density and density_g_per_cm3 are the same setting: keep one of them")
-            given["density"] = given.pop("density_g_per_cm3")
-        if given.get("density") == "npt" and given.get("npt") is None:
-            given["npt"] = {}
-        return given
+            raw["density"] = raw.pop("density_g_per_cm3")
+        if raw.get("density") == "npt" and raw.get("npt") is None:
+            raw["npt"] = {}
+        return raw
 
     @field_validator("force_field")
     @classmethod
-    def _known_force_field(cls, given: Any) -> Any:
-        name = given if isinstance(given, str) else next(iter(given), "")
+    def _known_force_field(cls, raw: Any) -> Any:
+        name = raw if isinstance(raw, str) else next(iter(raw), "")
         if name not in FORCE_FIELDS and not OPENFF.match(name):
             raise unknown_name("", name, FORCE_FIELDS)
-        return given
+        return raw
 
     @field_validator("temperatures_kelvin")
     @classmethod
-    def _ascending(cls, given: list[float]) -> list[float]:
-        if any(later <= earlier for earlier, later in pairwise(given)):
-            raise ValueError(f"temperatures must ascend without repetition, got {given}")
-        return given
+    def _ascending(cls, temperatures: list[float]) -> list[float]:
+        if any(later <= earlier for earlier, later in pairwise(temperatures)):
+            raise ValueError(f"temperatures must ascend without repetition, got {temperatures}")
+        return temperatures
 
     @model_validator(mode="after")
     def _consistent(self) -> "System":
         self._check_contents()
         if not self.periodic:
-            given = [name for name in ("density", "cutoff_angstrom", "npt") if getattr(self, name) is not None]
-            if given:
-                raise ValueError(f"periodic: false has no box, so {' and '.join(given)} must be left out")
+            unused = [name for name in ("density", "cutoff_angstrom", "npt") if getattr(self, name) is not None]
+            if unused:
+                raise ValueError(f"periodic: false has no box, so {' and '.join(unused)} must be left out")
             if sum(self.box.amounts.values()) != 1:
                 raise ValueError("periodic: false is for one molecule alone: give one species with count 1")
         elif self.density is None:

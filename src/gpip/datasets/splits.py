@@ -80,8 +80,8 @@ def read_split(path: str | Path, n_frames: int | None = None) -> SplitIndices:
         InputError: the file is not a split, its parts share frames, or it was made for another file.
     """
     try:
-        given = read_json(path)
-        split = SplitIndices(*([int(index) for index in given[part]] for part in PARTS))
+        stored = read_json(path)
+        split = SplitIndices(*([int(index) for index in stored[part]] for part in PARTS))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: not a split file ({error!r}); expected lists {', '.join(PARTS)}") from None
     frames = [index for part in split for index in part]

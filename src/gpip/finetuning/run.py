@@ -86,8 +86,8 @@ def fine_tune(
     )
     result = train(objective, plan, _validation(potential, frames["validation"], settings, str(labels)))
     energies, forces = predict(potential, frames["test"])
-    made = provenance("finetuning", settings_used | result, seed, inputs)
-    write_predictions(outputs.predictions, frames["test"], energies, forces, parts["test"], made)
+    origin = provenance("finetuning", settings_used | result, seed, inputs)
+    write_predictions(outputs.predictions, frames["test"], energies, forces, parts["test"], origin)
     write_json(
         outputs.errors,
         {
@@ -98,10 +98,10 @@ def fine_tune(
             "n_train": len(frames["train"]),
             "n_parameters": potential.n_parameters,
             "transfer": record,
-            "provenance": made,
+            "provenance": origin,
         },
     )
-    save_potential(outputs.checkpoint, potential, backbone, made | {"transfer": record})
+    save_potential(outputs.checkpoint, potential, backbone, origin | {"transfer": record})
     plan.checkpoint.unlink(missing_ok=True)
 
 

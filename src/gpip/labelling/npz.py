@@ -99,23 +99,23 @@ def _check_units(settings: NPZLabels, archive: np.lib.npyio.NpzFile, path: Path)
         raise InputError(f"{path}: has a box ({', '.join(box)}); npz labels are of molecules without one: use deepmd")
     for key, setting in (("e_unit", "energy_unit"), ("r_unit", "length_unit")):
         if key in archive.files:
-            given = str(archive[key]).lower()
+            stored = str(archive[key]).lower()
             wanted = getattr(settings, setting)
-            if SPELLINGS.get(given, given) != wanted.lower():
+            if SPELLINGS.get(stored, stored) != wanted.lower():
                 raise InputError(
                     f"{path}: {key} is {str(archive[key])!r}, but {setting} is {wanted!r}; make them agree"
                 )
 
 
-def _species(given: np.ndarray, n_frames: int, n_atoms: int, path: Path) -> np.ndarray:
+def _species(stored: np.ndarray, n_frames: int, n_atoms: int, path: Path) -> np.ndarray:
     """Atomic numbers [n_atoms] of [n_atoms] or [n_frames, n_atoms]."""
-    if given.shape not in ((n_atoms,), (n_frames, n_atoms)):
+    if stored.shape not in ((n_atoms,), (n_frames, n_atoms)):
         raise InputError(
-            f"{path}: atomic numbers have shape {given.shape}, expected ({n_atoms},) or ({n_frames}, {n_atoms})"
+            f"{path}: atomic numbers have shape {stored.shape}, expected ({n_atoms},) or ({n_frames}, {n_atoms})"
         )
-    if given.dtype.kind not in "iuf" or not ((given >= 1) & (given <= 118) & (given == np.floor(given))).all():
-        raise InputError(f"{path}: atomic numbers are {np.unique(given)[:5].tolist()}..., expected integers 1 to 118")
-    rows = given.reshape(-1, n_atoms)
+    if stored.dtype.kind not in "iuf" or not ((stored >= 1) & (stored <= 118) & (stored == np.floor(stored))).all():
+        raise InputError(f"{path}: atomic numbers are {np.unique(stored)[:5].tolist()}..., expected integers 1 to 118")
+    rows = stored.reshape(-1, n_atoms)
     other = np.flatnonzero((rows != rows[0]).any(axis=1))
     if len(other):
         raise InputError(

@@ -143,15 +143,15 @@ def distributions(
             counts[index, block] += _histogram(pair, sites, trees, molecule, edges)
     inverse_volume = np.bincount(blocks, 1 / lengths.prod(axis=1))
     n_in_block = np.bincount(blocks)
-    made = []
+    rows = []
     for pair, found in zip(pairs, counts, strict=True):
         first, second = sites[pair.first], sites[pair.second]
         n_atom_pairs = int((molecule[first][:, None] != molecule[second]).sum())
         both = np.zeros((len(found), 1, 2, len(edges) - 1), np.int64)
         both[:, 0, 0] = found
         shape = PairCounts(edges, (pair.name,), both, np.array([[n_atom_pairs, 0]]), inverse_volume)
-        made.append(Distribution(pair, shape, len(first) * n_in_block))
-    return made
+        rows.append(Distribution(pair, shape, len(first) * n_in_block))
+    return rows
 
 
 def _histogram(pair: SitePair, sites: dict, trees: dict, molecule: np.ndarray, edges: np.ndarray) -> np.ndarray:

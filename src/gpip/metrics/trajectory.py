@@ -71,14 +71,14 @@ def read_trajectory(path: str | Path, at_most: int | None = None, last_only: boo
         )
 
 
-def _topology(given: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    residues = [residue for chain in given["chains"] for residue in chain["residues"]]
+def _topology(topology: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    residues = [residue for chain in topology["chains"] for residue in chain["residues"]]
     atoms = [(atom["index"], atom["element"], i) for i, residue in enumerate(residues) for atom in residue["atoms"]]
     atoms.sort()
     return (
         np.array([atomic_numbers[element] for _, element, _ in atoms], np.uint8),
         np.array([residue for _, _, residue in atoms]),
-        np.array([bond[:2] for bond in given["bonds"]], int).reshape(-1, 2),
+        np.array([bond[:2] for bond in topology["bonds"]], int).reshape(-1, 2),
     )
 
 

@@ -40,9 +40,9 @@ def calculator(
     Raises:
         InputError: the file cannot be used, or an unknown dtype, or a device that is not there.
     """
-    made = PotentialCalculator(load_potential(path), dtype, device, skin_angstrom, require_reference_energies)
-    made.parameters["checkpoint"] = str(path)
-    return made
+    result = PotentialCalculator(load_potential(path), dtype, device, skin_angstrom, require_reference_energies)
+    result.parameters["checkpoint"] = str(path)
+    return result
 
 
 class PotentialCalculator(Calculator):

@@ -116,8 +116,8 @@ def _upgraded(path: str | Path, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written_by(record: Mapping[str, Any]) -> str:
-    made = record.get("provenance")
-    return f" (written by gpip {made['gpip']})" if isinstance(made, dict) and "gpip" in made else ""
+    origin = record.get("provenance")
+    return f" (written by gpip {origin['gpip']})" if isinstance(origin, dict) and "gpip" in origin else ""
 
 
 def load_potential(path: str | Path, expected_settings: BackboneSettings | None = None) -> Potential:

@@ -9,9 +9,9 @@ import yaml
 from ase.data import atomic_numbers, chemical_symbols
 
 from gpip.config.backbones import BackboneSettings
+from gpip.models.blocks.scales import Scale
 from gpip.models.checkpoint import SCHEMA_VERSION, potential_of, read_checkpoint, settings_of
 from gpip.models.potential import Potential
-from gpip.models.scales import Scale
 
 WIDTH = 100
 
@@ -34,8 +34,10 @@ def describe(path: str | Path) -> str:
 def equal_presets(settings: BackboneSettings) -> list[str]:
     """Names of the presets that give exactly these settings."""
     own = settings.model_dump(exclude={"preset"})
-    made = {name: type(settings).model_validate({"model": own["model"], "preset": name}) for name in settings.presets}
-    return [name for name, preset in made.items() if preset.model_dump(exclude={"preset"}) == own]
+    by_name = {
+        name: type(settings).model_validate({"model": own["model"], "preset": name}) for name in settings.presets
+    }
+    return [name for name, preset in by_name.items() if preset.model_dump(exclude={"preset"}) == own]
 
 
 def trained_elements(provenance: Mapping[str, Any]) -> list[str] | None:
@@ -51,8 +53,8 @@ def _describe_potential(
     settings: BackboneSettings, potential: Potential, provenance: Mapping[str, Any]
 ) -> Iterator[str]:
     yield f"backbone: {settings.model}"
-    given = settings.model_dump(mode="json", exclude={"cutoff_angstrom", "model", "preset"})
-    yield from (f"  {key}: {value}" for key, value in given.items() if value is not None)
+    chosen = settings.model_dump(mode="json", exclude={"cutoff_angstrom", "model", "preset"})
+    yield from (f"  {key}: {value}" for key, value in chosen.items() if value is not None)
     for name, module in potential.backbone.named_modules():
         if isinstance(module, Scale) and not module.is_given:
             yield f"  {name}, fitted: {float(module.factor):.3g}"

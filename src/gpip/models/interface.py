@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
-from gpip.models.scales import Scale
+from gpip.models.blocks.scales import Scale
 
 N_SPECIES = 95
 """Rows of an embedding: 0 is the learned [MASK] token, 1 to 94 are elements."""

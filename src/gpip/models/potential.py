@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gpip.core.errors import InputError
 from gpip.graphs.graph import Graph
-from gpip.models.heads import EnergyHead
+from gpip.models.blocks.heads import EnergyHead
 from gpip.models.interface import N_SPECIES, Backbone, Features
 
 

@@ -10,13 +10,13 @@ from gpip.models.interface import Backbone
 from gpip.models.potential import Potential
 
 BACKBONES = {
-    "schnet": "gpip.models.schnet:SchNet",
-    "painn": "gpip.models.painn:PaiNN",
-    "gemnet": "gpip.models.gemnet:GemNetT",
-    "spherenet": "gpip.models.spherenet:SphereNet",
-    "egnn": "gpip.models.egnn:EGNN",
-    "et": "gpip.models.et:EquivariantTransformer",
-    "se3_transformer": "gpip.models.se3_transformer:SE3Transformer",
+    "schnet": "gpip.models.backbones.schnet:SchNet",
+    "painn": "gpip.models.backbones.painn:PaiNN",
+    "gemnet": "gpip.models.backbones.gemnet:GemNetT",
+    "spherenet": "gpip.models.backbones.spherenet:SphereNet",
+    "egnn": "gpip.models.backbones.egnn:EGNN",
+    "et": "gpip.models.backbones.et:EquivariantTransformer",
+    "se3_transformer": "gpip.models.backbones.se3_transformer:SE3Transformer",
 }
 """A new backbone is one module, its settings in `gpip.config.backbones`, and one line here."""
 

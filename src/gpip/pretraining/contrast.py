@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gpip.config.pretraining import ContrastTask
 from gpip.graphs.graph import Graph
-from gpip.models.messages import sides_of
+from gpip.models.blocks.messages import sides_of
 
 
 def fourier_encoding(distances: Tensor, n_fourier: int) -> Tensor:

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from gpip.config.pretraining import MaskTask
 from gpip.graphs.graph import Graph
-from gpip.models.neighbour_sums import Around, neighbour_sum
-from gpip.models.radial import GaussianBasis
-from gpip.models.schnet import BINS_PER_GAUSSIAN
-from gpip.models.splines import Bins, RadialFilter
+from gpip.models.backbones.schnet import BINS_PER_GAUSSIAN
+from gpip.models.blocks.neighbour_sums import NeighbourPairs, neighbour_sum
+from gpip.models.blocks.radial import GaussianBasis
+from gpip.models.blocks.splines import RadialFilter, SplineBins
 
 MASK = 0
 """Species index of the [MASK] token."""
@@ -62,8 +62,8 @@ class Decoder(nn.Module):
         """Restored features [n_masked, n_targets] of the atoms `masked` from latent codes [n_atoms, n_features]."""
         codes = self.into(codes).index_copy(0, masked, self.remask_token.expand(len(masked), -1))
         distances = graph.pair_vectors().detach().norm(dim=1)
-        around = Around(graph, Bins(distances, self.cutoff_angstrom, self.n_bins))
-        gathered = neighbour_sum(self.filter.coefficients(), codes[:, None], around).squeeze(1)
+        neighbour_pairs = NeighbourPairs(graph, SplineBins(distances, self.cutoff_angstrom, self.n_bins))
+        gathered = neighbour_sum(self.filter.coefficients(), codes[:, None], neighbour_pairs).squeeze(1)
         return self.out(torch.cat([codes[masked], gathered[masked]], dim=1))
 
 

@@ -16,7 +16,7 @@ from gpip.core.frame import Frame
 from gpip.core.seeds import seed_for
 from gpip.graphs.batching import graph_from_frames
 from gpip.graphs.graph import Graph
-from gpip.models.heads import VectorReadout
+from gpip.models.blocks.heads import VectorReadout
 from gpip.models.interface import N_SPECIES, Features
 from gpip.models.potential import Potential, forces_from_energy
 from gpip.pretraining.contrast import Contrast

@@ -80,8 +80,8 @@ def pretrain(
     )
     objective.module.to(training_device(device))
     result = train(objective, plan)
-    made = provenance("pretraining", settings | result, seed, [dataset_path])
-    save_potential(checkpoint, potential, backbone, made | {"elements": [chemical_symbols[z] for z in elements]})
+    origin = provenance("pretraining", settings | result, seed, [dataset_path])
+    save_potential(checkpoint, potential, backbone, origin | {"elements": [chemical_symbols[z] for z in elements]})
     plan.checkpoint.unlink(missing_ok=True)
 
 

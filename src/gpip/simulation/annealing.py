@@ -54,8 +54,8 @@ def anneal_system(
     Raises:
         InputError: the system explodes, or topology and system do not belong together.
     """
-    told = {"system": name, "annealing": settings.model_dump()}
-    record = provenance("annealing", told, seed, inputs=[topology_path, system_path])
+    fingerprint = {"system": name, "annealing": settings.model_dump()}
+    record = provenance("annealing", fingerprint, seed, inputs=[topology_path, system_path])
     run_seed = seed_for(seed, "annealing", name)
     pdb = PDBFile(str(topology_path))
     dynamics = Cooling(name, settings, run_seed, pdb, Path(system_path))

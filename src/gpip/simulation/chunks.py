@@ -57,9 +57,9 @@ class WorkFolder:
 
     def save(self, index: int, chunk: Chunk) -> None:
         assert not {STATE, MEMORY} & set(chunk.records)
-        told = {STATE: np.array(chunk.state), MEMORY: np.array(json.dumps(chunk.memory))}
+        extra = {STATE: np.array(chunk.state), MEMORY: np.array(json.dumps(chunk.memory))}
         with replacing(self._file(index)) as partial:
-            np.savez(partial, **told, **chunk.records)
+            np.savez(partial, **extra, **chunk.records)
 
     def load(self, index: int) -> Chunk:
         with np.load(self._file(index)) as file:

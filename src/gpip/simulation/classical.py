@@ -47,8 +47,8 @@ def run_classical_md(
     Raises:
         InputError: the system explodes, or topology and system do not belong together.
     """
-    told = {"system": name, "temperature_kelvin": temperature_kelvin, "sampling": settings.model_dump()}
-    record = provenance("classical_md", told, seed, inputs=[topology_path, system_path])
+    fingerprint = {"system": name, "temperature_kelvin": temperature_kelvin, "sampling": settings.model_dump()}
+    record = provenance("classical_md", fingerprint, seed, inputs=[topology_path, system_path])
     run_seed = seed_for(seed, "classical_md", name, f"{temperature_kelvin:g}")
     pdb = PDBFile(str(topology_path))
     dynamics = ClassicalDynamics(name, settings, temperature_kelvin, run_seed, pdb, Path(system_path))

@@ -105,8 +105,8 @@ def _fingerprint(record: dict[str, Any], settings: NPT) -> dict[str, Any]:
     """What the chunks of a run depend on: not on how many follow, as long as they are whole."""
     npt = settings.model_dump(exclude={"production_ps", "unconverged"})
     rest = settings.n_frames % settings.frames_per_checkpoint
-    told = {**record["settings"], "npt": npt, "frames of the last chunk": rest and settings.n_frames}
-    return {**record, "settings": told}
+    fingerprint = {**record["settings"], "npt": npt, "frames of the last chunk": rest and settings.n_frames}
+    return {**record, "settings": fingerprint}
 
 
 class ConstantPressure(ClassicalDynamics):

@@ -189,8 +189,8 @@ def _failed(name: str, topology: Topology, point: Point | None, what: str) -> In
     if point is not None:
         size = np.nan_to_num(np.linalg.norm(point.forces, axis=1), nan=np.inf)
         worst = np.argsort(-size, kind="stable")[:N_NAMED]
-        told = (f"{atom} ({size[i]:.3g} eV/Å)" for atom, i in zip(_named(topology, worst), worst, strict=True))
-        where = f"; the largest forces are on {', '.join(told)}"
+        described = (f"{atom} ({size[i]:.3g} eV/Å)" for atom, i in zip(_named(topology, worst), worst, strict=True))
+        where = f"; the largest forces are on {', '.join(described)}"
     return InputError(
         f"systems.{name}: minimisation failed: {what}{where}. Lower the density it is packed to, change the seed, or "
         "check the terms of these molecules"

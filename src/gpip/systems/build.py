@@ -89,11 +89,11 @@ def write_packed(
 ) -> None:
     """Pack the molecules and write `topology.pdb` and `manifest.json`: see `build_system`."""
     length = settings.length_angstrom
-    made = composition(settings.amounts, settings.density_g_per_cm3)
-    print(f"{name}: {in_words(made)}", flush=True)
+    mixture = composition(settings.amounts, settings.density_g_per_cm3)
+    print(f"{name}: {in_words(mixture)}", flush=True)
     manifest: dict[str, Any] = {
         "system": name,
-        **made,
+        **mixture,
         "force_field": settings.force_field,
         "ion_charge_scale": settings.ion_charge_scale,
         "cutoff_angstrom": settings.cutoff_angstrom,

@@ -29,17 +29,17 @@ def build_openff_system(
         InputError: OpenFF is not installed, a species that it lacks terms or charges for, or a box that cannot be
             packed.
     """
-    made = openff_system(settings)
+    built = openff_system(settings)
     names = residue_names(settings.amounts)
     molecules = [(one.name, molecule_of(one, names[one.name]), count) for one, count in settings.amounts.items()]
     topology = box_topology(molecules, settings.length_angstrom)
     if settings.hydrogen_mass_amu:
-        repartition_hydrogen_mass(made.system, topology, settings.hydrogen_mass_amu)
+        repartition_hydrogen_mass(built.system, topology, settings.hydrogen_mass_amu)
     write_packed(name, settings, seed, molecules, topology, topology_path, manifest_path)
     details = {
-        "force_field_files": made.force_field_files,
-        "charge_method": made.charge_method,
-        "partial_charges_e": made.partial_charges_e,
+        "force_field_files": built.force_field_files,
+        "charge_method": built.charge_method,
+        "partial_charges_e": built.partial_charges_e,
     }
     write_json(manifest_path, read_json(manifest_path) | {"openff": details})
-    write_text(system_path, openmm.XmlSerializer.serialize(made.system))
+    write_text(system_path, openmm.XmlSerializer.serialize(built.system))

@@ -6,9 +6,9 @@ import torch
 
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
-from gpip.models import kernels
-from gpip.models.neighbour_sums import Around, bond_sum, neighbour_products, neighbour_sum, table_sums
-from gpip.models.splines import Bins, interpolate
+from gpip.models.blocks import kernels
+from gpip.models.blocks.neighbour_sums import NeighbourPairs, bond_sum, neighbour_products, neighbour_sum, table_sums
+from gpip.models.blocks.splines import SplineBins, interpolate
 
 DOUBLE = torch.float64
 CUTOFF, N_BINS, N_FEATURES, N_HEADS = 2.5, 6, 4, 2
@@ -54,27 +54,27 @@ def loops(graph, filters, weights, values):
 def test_sum_pair_by_pair(graph, n_axes, n_weight_axes, order):
     distance, table = distances(graph), random(N_BINS + 5, N_FEATURES, seed=0)
     values, weights = random(3, n_axes, N_FEATURES, seed=1), random(len(distance), 2, n_weight_axes, N_HEADS, seed=2)
-    around = Around(graph, Bins(distance, CUTOFF, N_BINS))
-    given = neighbour_sum(table, values, around, weights, order)
-    filters = interpolate(table, Bins(distance, CUTOFF, N_BINS), order)
+    neighbour_pairs = NeighbourPairs(graph, SplineBins(distance, CUTOFF, N_BINS))
+    given = neighbour_sum(table, values, neighbour_pairs, weights, order)
+    filters = interpolate(table, SplineBins(distance, CUTOFF, N_BINS), order)
     with torch.no_grad():
         torch.testing.assert_close(given, loops(graph, filters, weights, values))
         ones = torch.ones(len(distance), 2, 1, 1, dtype=DOUBLE)
         torch.testing.assert_close(
-            neighbour_sum(table, values, around, None, order), loops(graph, filters, ones, values)
+            neighbour_sum(table, values, neighbour_pairs, None, order), loops(graph, filters, ones, values)
         )
 
 
 def test_products_are_slopes_of_the_sum(graph):
     """Products with g of the sum, written out twice."""
     distance, table = distances(graph), random(N_BINS + 5, N_FEATURES, seed=0)
-    around = Around(graph, Bins(distance, CUTOFF, N_BINS))
+    neighbour_pairs = NeighbourPairs(graph, SplineBins(distance, CUTOFF, N_BINS))
     for n_weight_axes in (1, 3):
         left, right = random(3, 3, N_FEATURES, seed=1), random(3, 3, N_FEATURES, seed=3)
         weights = random(len(distance), 2, n_weight_axes, N_HEADS, seed=2)
-        products = neighbour_products(table, left, right, around, n_weight_axes, N_HEADS)
-        of_table = table_sums(left, right, around, weights)
-        total = (left * neighbour_sum(table, right, around, weights)).sum()
+        products = neighbour_products(table, left, right, neighbour_pairs, n_weight_axes, N_HEADS)
+        of_table = table_sums(left, right, neighbour_pairs, weights)
+        total = (left * neighbour_sum(table, right, neighbour_pairs, weights)).sum()
         torch.testing.assert_close((products * weights).sum(), total)
         torch.testing.assert_close((of_table * table).sum(), total)
 
@@ -91,11 +91,11 @@ def test_derivatives(graph, n_axes, n_weight_axes):
     ]
 
     def of(table, left, right, weights, distance):
-        around = Around(graph, Bins(distance, CUTOFF, N_BINS))
+        neighbour_pairs = NeighbourPairs(graph, SplineBins(distance, CUTOFF, N_BINS))
         return (
-            neighbour_sum(table, right, around, weights),
-            neighbour_products(table, left, right, around, n_weight_axes, N_HEADS),
-            table_sums(left, right, around, weights),
+            neighbour_sum(table, right, neighbour_pairs, weights),
+            neighbour_products(table, left, right, neighbour_pairs, n_weight_axes, N_HEADS),
+            table_sums(left, right, neighbour_pairs, weights),
         )
 
     assert torch.autograd.gradcheck(of, given)
@@ -107,10 +107,10 @@ def test_bond_sum_and_its_derivatives(graph):
     values, unit = random(3, N_FEATURES, seed=1), random(len(distance), 3, seed=2)
 
     def of(table, values, unit, distance):
-        return bond_sum(table, values, unit, Around(graph, Bins(distance, CUTOFF, N_BINS)))
+        return bond_sum(table, values, unit, NeighbourPairs(graph, SplineBins(distance, CUTOFF, N_BINS)))
 
     weights = torch.stack([unit, -unit], 1)[..., None]
-    filters = interpolate(table, Bins(distance, CUTOFF, N_BINS))
+    filters = interpolate(table, SplineBins(distance, CUTOFF, N_BINS))
     with torch.no_grad():
         expected = loops(graph, filters, weights, values[:, None].expand(-1, 3, -1))
         torch.testing.assert_close(of(table, values, unit, distance), expected)
@@ -121,16 +121,16 @@ def test_bond_sum_and_its_derivatives(graph):
 def test_any_number_of_threads_gives_the_same(water_frames, engine, monkeypatch):
     graph = graph_from_frames(water_frames[:2], 3.0)
     distance = graph.pair_vectors().norm(dim=1)
-    around = Around(graph, Bins(distance, 3.0, 40))
+    neighbour_pairs = NeighbourPairs(graph, SplineBins(distance, 3.0, 40))
     table, x, g = random(45, 64, seed=0), *(random(graph.n_atoms, 3, 64, seed=seed).float() for seed in (1, 2))
     weights = random(len(distance), 2, 1, 2, seed=3).float()
     monkeypatch.setattr(kernels, "_LEAST_WORK", 0)
 
     def results():
         return [
-            neighbour_sum(table, x, around, weights),
-            neighbour_products(table, g, x, around, 1, 2),
-            table_sums(g, x, around, weights),
+            neighbour_sum(table, x, neighbour_pairs, weights),
+            neighbour_products(table, g, x, neighbour_pairs, 1, 2),
+            table_sums(g, x, neighbour_pairs, weights),
         ]
 
     before, results_of = torch.get_num_threads(), []
@@ -147,6 +147,6 @@ def test_any_number_of_threads_gives_the_same(water_frames, engine, monkeypatch)
 def test_beyond_the_cutoff_is_nothing(graph):
     far = torch.full((len(graph.pairs.centre),), CUTOFF + 0.1, dtype=DOUBLE, requires_grad=True)
     table, values = random(N_BINS + 5, N_FEATURES, seed=0), random(3, 1, N_FEATURES, seed=1)
-    result = neighbour_sum(table, values, Around(graph, Bins(far, CUTOFF, N_BINS)))
+    result = neighbour_sum(table, values, NeighbourPairs(graph, SplineBins(far, CUTOFF, N_BINS)))
     assert (result == 0).all()
     assert (torch.autograd.grad(result.sum(), far)[0] == 0).all()

@@ -6,10 +6,10 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from gpip.graphs import graph_from_frames
-from gpip.models.heads import EnergyHead, VectorReadout
-from gpip.models.messages import edge_sides, gather, total
-from gpip.models.norms import smooth_norm
-from gpip.models.radial import BesselBasis, GaussianBasis, cosine_cutoff
+from gpip.models.blocks.heads import EnergyHead, VectorReadout
+from gpip.models.blocks.messages import edge_sides, gather, total
+from gpip.models.blocks.norms import smooth_norm
+from gpip.models.blocks.radial import BesselBasis, GaussianBasis, cosine_cutoff
 
 DOUBLE = torch.float64
 

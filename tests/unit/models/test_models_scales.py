@@ -6,7 +6,7 @@ import torch
 from gpip.config.backbones import GemNetSettings, SchNetSettings
 from gpip.graphs import graph_from_frames
 from gpip.models import make_backbone
-from gpip.models.scales import Scale, variance
+from gpip.models.blocks.scales import Scale, variance
 
 SETTINGS = GemNetSettings(model="gemnet", n_layers=2, n_features=16, n_edge_features=16, cutoff_angstrom=4.0)
 

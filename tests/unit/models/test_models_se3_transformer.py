@@ -12,9 +12,9 @@ from gpip.config.backbones import SE3TransformerSettings
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
 from gpip.models import make_potential
-from gpip.models.clebsch_gordan import clebsch_gordan
-from gpip.models.se3_transformer import Kernels
-from gpip.models.spherical import real_harmonics
+from gpip.models.backbones.se3_transformer import Kernels
+from gpip.models.blocks.clebsch_gordan import clebsch_gordan
+from gpip.models.blocks.spherical import real_harmonics
 
 TRIPLES = [(a, b, c) for a, b in itertools.product(range(4), repeat=2) for c in range(abs(a - b), a + b + 1)]
 SMALL = {"n_layers": 2, "n_features": 8, "n_channels": 4, "division": 2, "cutoff_angstrom": 4.0}

@@ -12,9 +12,10 @@ from gpip.config.backbones import GemNetSettings, SphereNetSettings
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
 from gpip.models import make_potential
-from gpip.models.gemnet import angular_sums
-from gpip.models.spherenet import SphereNet
-from gpip.models.spherical import (
+from gpip.models.backbones.gemnet import angular_sums
+from gpip.models.backbones.spherenet import SphereNet
+from gpip.models.blocks.edge_rows import EdgeRows
+from gpip.models.blocks.spherical import (
     SphericalBesselBasis,
     bessel_zeros,
     frames_along,
@@ -22,7 +23,6 @@ from gpip.models.spherical import (
     real_harmonics,
     spherical_bessel,
 )
-from gpip.models.stars import Stars
 
 DOUBLE = torch.float64
 SETTINGS = {
@@ -111,10 +111,10 @@ def test_frames_are_right_handed():
 
 def test_sums_over_triplets_equal_the_sum_one_by_one():
     graph, generator = small_cell(), torch.Generator().manual_seed(0)
-    stars, vectors = Stars(graph), graph.edge_vectors()
+    edge_rows, vectors = EdgeRows(graph), graph.edge_vectors()
     unit = vectors / vectors.norm(dim=1, keepdim=True)
     x = torch.randn(graph.n_edges, 3, generator=generator, dtype=DOUBLE)
-    given = angular_sums(x, real_harmonics(stars.rows(unit), 5), stars)
+    given = angular_sums(x, real_harmonics(edge_rows.rows(unit), 5), edge_rows)
     expected = torch.zeros_like(given)
     for edge, centre in enumerate(graph.edge_index[0].tolist()):
         for other in torch.nonzero(graph.edge_index[0] == centre).squeeze(1).tolist():
@@ -128,25 +128,25 @@ def test_sums_over_triplets_equal_the_sum_one_by_one():
 
 def test_slots_hold_each_edge_once():
     graph = small_cell()
-    stars, number = Stars(graph), torch.arange(1.0, graph.n_edges + 1)
-    rows = stars.rows(number)
+    edge_rows, number = EdgeRows(graph), torch.arange(1.0, graph.n_edges + 1)
+    rows = edge_rows.rows(number)
     assert rows.shape == (graph.n_atoms, int(torch.bincount(graph.edge_index[0]).max()))
     assert sorted(rows[rows > 0].tolist()) == number.tolist()
-    assert torch.equal(stars.edges(rows), number)
+    assert torch.equal(edge_rows.edges(rows), number)
     n_edges = torch.bincount(graph.edge_index[0])
-    assert stars.others().sum() == (n_edges * (n_edges - 1)).sum()
+    assert edge_rows.others().sum() == (n_edges * (n_edges - 1)).sum()
 
 
 def test_smooth_torsion_equals_the_sum_over_quadruplets():
     graph = small_cell()
     backbone = SphereNet(**SETTINGS["spherenet"].model_dump(exclude={"model", "preset"})).double()
     angular = backbone._geometry(graph).angular.unflatten(2, (-1, 3, 6))
-    stars, vectors = Stars(graph), graph.edge_vectors()
+    edge_rows, vectors = EdgeRows(graph), graph.edge_vectors()
     distance = vectors.norm(dim=1)
     unit, weight = vectors / distance[:, None], polynomial_envelope(distance / 5.0, 5)
     generator = np.random.default_rng(0)
     for edge in generator.choice(graph.n_edges, 5, replace=False):
-        atom, slot = divmod(int(stars.slot[edge]), stars.n_slots)
+        atom, slot = divmod(int(edge_rows.slot[edge]), edge_rows.n_slots)
         beside = [int(e) for e in torch.nonzero(graph.edge_index[0] == atom).squeeze(1) if e != edge]
         across = {e: unit[e] - (unit[e] @ unit[edge]) * unit[edge] for e in beside}
         norm = math.sqrt(1 + sum(weight[e].item() ** 2 for e in beside))
@@ -166,7 +166,7 @@ def test_smooth_torsion_equals_the_sum_over_quadruplets():
                         total += weight[q].item() * across[q].norm().item() ** m * math.cos(m * turn)
                     harmonic = scipy.special.sph_harm_y(degree, m, math.acos(cosine), 0).real
                     expected.append(math.sqrt(2) * harmonic * total / norm)
-            given = angular[atom, slot, int(stars.slot[k]) % stars.n_slots]
+            given = angular[atom, slot, int(edge_rows.slot[k]) % edge_rows.n_slots]
             angle = [scipy.special.sph_harm_y(degree, 0, math.acos(cosine), 0).real for degree in range(3)]
             np.testing.assert_allclose(given.detach(), np.outer(angle, expected), rtol=0, atol=1e-9)
 

@@ -9,9 +9,9 @@ from torch import nn
 from gpip.config.backbones import BackboneSettings, ETSettings, PaiNNSettings, SchNetSettings, SE3TransformerSettings
 from gpip.graphs import graph_from_frames
 from gpip.models import make_potential
-from gpip.models.radial import GaussianBasis, cosine_cutoff
-from gpip.models.schnet import BINS_PER_GAUSSIAN, ShiftedSoftplus
-from gpip.models.splines import Bins, Kept, RadialFilter, interpolate
+from gpip.models.backbones.schnet import BINS_PER_GAUSSIAN, ShiftedSoftplus
+from gpip.models.blocks.radial import GaussianBasis, cosine_cutoff
+from gpip.models.blocks.splines import RadialFilter, SplineBins, TableCache, interpolate
 
 CUTOFF = 5.0
 DOUBLE = torch.float64
@@ -30,7 +30,7 @@ def test_error_of_the_spline(n_radial, dtype, error, slope_error):
     (expected_slope,) = torch.autograd.grad(expected.sum(), distance)
     radial_filter = RadialFilter(basis, network, CUTOFF, n_bins).to(dtype)
     given_at = distance.detach().to(dtype).requires_grad_(True)
-    given = radial_filter(Bins(given_at, CUTOFF, n_bins))
+    given = radial_filter(SplineBins(given_at, CUTOFF, n_bins))
     (slope,) = torch.autograd.grad(given.sum(), given_at)
     assert given.dtype == dtype
     assert expected.abs().max() > 0.1
@@ -40,7 +40,7 @@ def test_error_of_the_spline(n_radial, dtype, error, slope_error):
 
 def test_zero_beyond_the_cutoff():
     distance = torch.tensor([5.0, 5.5, 80.0], requires_grad=True)
-    values = interpolate(torch.ones(15, 2, dtype=DOUBLE), Bins(distance, CUTOFF, 10))
+    values = interpolate(torch.ones(15, 2, dtype=DOUBLE), SplineBins(distance, CUTOFF, 10))
     assert (values == 0).all()
     assert (torch.autograd.grad(values.sum(), distance)[0] == 0).all()
 
@@ -48,7 +48,7 @@ def test_zero_beyond_the_cutoff():
 def test_constant_and_straight_line_are_exact():
     distance = torch.tensor([0.1, 2.0, 4.9], dtype=DOUBLE, requires_grad=True)
     nodes = torch.arange(-2, 13, dtype=DOUBLE)[:, None] * 0.5
-    line = interpolate(3 * nodes + 1, Bins(distance, CUTOFF, 10))
+    line = interpolate(3 * nodes + 1, SplineBins(distance, CUTOFF, 10))
     torch.testing.assert_close(line[:, 0], 3 * distance + 1)
     torch.testing.assert_close(torch.autograd.grad(line.sum(), distance)[0], torch.full((3,), 3.0, dtype=DOUBLE))
 
@@ -60,7 +60,7 @@ def test_derivatives(order):
     coefficients = torch.randn(15, 2, dtype=DOUBLE, generator=generator, requires_grad=True)
 
     def of(coefficients, distance):
-        return interpolate(coefficients, Bins(distance, CUTOFF, 10), order)
+        return interpolate(coefficients, SplineBins(distance, CUTOFF, 10), order)
 
     assert torch.autograd.gradcheck(of, (coefficients, distance))
     if order < 2:
@@ -68,7 +68,7 @@ def test_derivatives(order):
 
 
 def test_tables_are_kept_until_a_weight_changes():
-    layer, made, kept = nn.Linear(2, 3), [], Kept()
+    layer, made, kept = nn.Linear(2, 3), [], TableCache()
 
     def make():
         made.append(1)
@@ -119,7 +119,7 @@ def test_finer_splines_change_forces_little(settings, constants, water_frames, m
     for times in (1, 8):
         for constant in constants if times > 1 else ():
             module, _, name = constant.partition(".")
-            module = importlib.import_module(f"gpip.models.{module}")
+            module = importlib.import_module(f"gpip.models.backbones.{module}")
             monkeypatch.setattr(module, name, times * getattr(module, name))
         forces.append(make_potential(settings, seed=1).double()(graph)["forces"].detach())
     assert not torch.equal(*forces)

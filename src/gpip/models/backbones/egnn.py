@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
+from gpip.models.blocks.messages import Sides, edge_sides, gather, total
+from gpip.models.blocks.radial import GaussianBasis, cosine_cutoff
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
-from gpip.models.messages import Sides, edge_sides, gather, total
-from gpip.models.radial import GaussianBasis, cosine_cutoff
 
 SILU_GAIN = 1 / 0.6
 """Keeps the variance of a normal input."""
@@ -94,9 +94,9 @@ class Layer(nn.Module):
         if self.normalized:
             weight = weight * (distance2 + self.softening**2).rsqrt()
         moved = -total(weight * vectors, sides.centre) * share
-        around = total(messages, sides.centre)
-        around = around if scale is None else around * scale
-        return self.update(torch.cat([scalars, around], 1)), moved
+        neighbour_pairs = total(messages, sides.centre)
+        neighbour_pairs = neighbour_pairs if scale is None else neighbour_pairs * scale
+        return self.update(torch.cat([scalars, neighbour_pairs], 1)), moved
 
 
 class EGNN(Backbone):

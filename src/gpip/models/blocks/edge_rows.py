@@ -6,7 +6,7 @@ from torch import Tensor
 from gpip.graphs.graph import Graph
 
 
-class Stars:
+class EdgeRows:
     """Rows of edges, one row for each atom, as long as the longest.
 
     A triplet is an ordered pair of different edges with the same centre. Edges are told apart by their own index,

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
-from gpip.models.clebsch_gordan import clebsch_gordan
+from gpip.models.blocks.clebsch_gordan import clebsch_gordan
+from gpip.models.blocks.messages import Sides, gather, sides_of, total
+from gpip.models.blocks.radial import GaussianBasis, cosine_cutoff
+from gpip.models.blocks.spherical import real_harmonics
+from gpip.models.blocks.splines import SplineBins, interpolate, node_distances, spline_through
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
-from gpip.models.messages import Sides, gather, sides_of, total
-from gpip.models.radial import GaussianBasis, cosine_cutoff
-from gpip.models.spherical import real_harmonics
-from gpip.models.splines import Bins, interpolate, node_distances, spline_through
 
 N_HIDDEN = 32
 """Of the radial functions, as in the authors' code."""
@@ -45,9 +45,9 @@ class Kernels(nn.Module):
             for degree_out, degrees in enumerate(by_degree_out):
                 scale = (4 * torch.pi * (2 * degree_out + 1)) ** 0.5
                 for degree in degrees:
-                    given = torch.from_numpy(clebsch_gordan(degree_in, degree, degree_out)) * scale
-                    column = given.new_zeros((2 * n_degrees - 1) ** 2, 2 * degree_in + 1, 2 * degree_out + 1)
-                    column[degree**2 : (degree + 1) ** 2] = given.permute(2, 1, 0)
+                    coefficients = torch.from_numpy(clebsch_gordan(degree_in, degree, degree_out)) * scale
+                    column = coefficients.new_zeros((2 * n_degrees - 1) ** 2, 2 * degree_in + 1, 2 * degree_out + 1)
+                    column[degree**2 : (degree + 1) ** 2] = coefficients.permute(2, 1, 0)
                     columns.append(column)
             self._exact[f"table_{degree_in}"] = torch.cat(columns, 2).flatten(1)
         for name, table in self._exact.items():
@@ -110,7 +110,7 @@ class Surroundings(NamedTuple):
 
     distance: Tensor
     """[n_pairs], angstrom."""
-    bins: Bins | None
+    bins: SplineBins | None
     """None where radial functions are evaluated for every pair."""
     seen: Tensor
     """[n, n_seen] of the distances at which radial functions are sampled for their splines, float64; without `bins`
@@ -170,10 +170,10 @@ class Convolution(nn.Module):
         terms = [sum(n_in[i] * len(self.degrees[i][o]) for i in range(len(n_in))) for o, _, _ in self.cases]
         self.radial.scale_last(terms)
 
-    def forward(self, features: Sequence[Tensor], around: Surroundings) -> list[list[Tensor]]:
+    def forward(self, features: Sequence[Tensor], neighbour_pairs: Surroundings) -> list[list[Tensor]]:
         """By kind and degree, [n_pairs, n_out, 2, 2 degree + 1]: to the centre, and from it to the neighbour."""
-        sent = self._sent(features, around)
-        messages = [torch.bmm(radial, each) for radial, each in zip(self._radial(around), sent, strict=True)]
+        sent = self._sent(features, neighbour_pairs)
+        messages = [torch.bmm(radial, each) for radial, each in zip(self._radial(neighbour_pairs), sent, strict=True)]
         by_kind: list[list[Tensor]] = [[] for _ in self.n_out]
         for degree, message in enumerate(messages):
             kinds = [kind for kind, channels in enumerate(self.n_out) if degree < len(channels)]
@@ -182,27 +182,27 @@ class Convolution(nn.Module):
                 by_kind[kind].append(part)
         return by_kind
 
-    def _radial(self, around: Surroundings) -> list[Tensor]:
+    def _radial(self, neighbour_pairs: Surroundings) -> list[Tensor]:
         """By degree out, [n_pairs, n_out of all kinds, n_in times harmonics between]."""
-        functions = self.radial(around.seen)
+        functions = self.radial(neighbour_pairs.seen)
         by_degree: list[list[list[Tensor]]] = [[[] for _ in self.n_out] for _ in range(self.n_degrees_out)]
         for (degree_out, kind, _), values in zip(self.cases, functions, strict=True):
             by_degree[degree_out][kind].append(values.flatten(2))
         joined = [torch.cat([torch.cat(each, 2) for each in kinds if each], 1) for kinds in by_degree]
-        if around.bins is None:
+        if neighbour_pairs.bins is None:
             return joined
-        flat = interpolate(spline_through(torch.cat([each.flatten(1) for each in joined], 1)), around.bins)
+        flat = interpolate(spline_through(torch.cat([each.flatten(1) for each in joined], 1)), neighbour_pairs.bins)
         parts = flat.split([each[0].numel() for each in joined], 1)
         return [part.unflatten(1, each.shape[1:]) for part, each in zip(parts, joined, strict=True)]
 
-    def _sent(self, features: Sequence[Tensor], around: Surroundings) -> list[Tensor]:
+    def _sent(self, features: Sequence[Tensor], neighbour_pairs: Surroundings) -> list[Tensor]:
         """By degree out, [n_pairs, n_in times harmonics between, 2 times (2 degree + 1)]."""
         sent: list[list[Tensor]] = [[] for _ in range(self.n_degrees_out)]
         for degree_in, values in enumerate(features):
             between = self.degrees[degree_in][: self.n_degrees_out]
             widths = [len(degrees) * (2 * degree_out + 1) for degree_out, degrees in enumerate(between)]
-            kernel = around.kernels[degree_in][:, :, : sum(widths)]
-            pair = torch.cat(both_ways(values, around.sides), 1)
+            kernel = neighbour_pairs.kernels[degree_in][:, :, : sum(widths)]
+            pair = torch.cat(both_ways(values, neighbour_pairs.sides), 1)
             products = torch.bmm(pair, kernel).unflatten(1, (2, -1)).split(widths, 3)
             for degree_out, (degrees, product) in enumerate(zip(between, products, strict=True)):
                 # Seen from the neighbour, the direction is the opposite one.
@@ -235,14 +235,14 @@ class Attention(nn.Module):
         self.project = nn.ParameterList(torch.randn(n, m) / m**0.5 for n, m in zip(n_out, n_joined, strict=True))
         self.scale = sum(n * (2 * degree + 1) for degree, n in enumerate(n_key)) ** -0.5
 
-    def forward(self, features: Sequence[Tensor], around: Surroundings) -> list[Tensor]:
-        sides = around.sides
-        values, keys = self.messages(features, around)
+    def forward(self, features: Sequence[Tensor], neighbour_pairs: Surroundings) -> list[Tensor]:
+        sides = neighbour_pairs.sides
+        values, keys = self.messages(features, neighbour_pairs)
         scores = sum(
             self._by_head(key * torch.stack(both_ways(weight @ each, sides)[::-1], 2))
             for key, each, weight in zip(keys, features, self.query, strict=True)
         )
-        weights, norm = self._weights(scores * self.scale, around)
+        weights, norm = self._weights(scores * self.scale, neighbour_pairs)
         attended = []
         for value in values:
             heads = value.unflatten(1, (self.n_heads, -1)) * weights[:, :, None, :, None]
@@ -255,13 +255,13 @@ class Attention(nn.Module):
         """[n_pairs, n, 2, m] to sums [n_pairs, n_heads, 2]."""
         return products.unflatten(1, (self.n_heads, -1)).sum((2, 4))
 
-    def _weights(self, scores: Tensor, around: Surroundings) -> tuple[Tensor, Tensor]:
+    def _weights(self, scores: Tensor, neighbour_pairs: Surroundings) -> tuple[Tensor, Tensor]:
         """Exponentials [n_pairs, n_heads, 2] and what their sums at each atom are to be divided by, [n_atoms, n_heads].
 
         Beside its neighbours an atom sees nothing, with a score of zero: where the last neighbour leaves, its
         weight goes to zero with the envelope.
         """
-        centre, neighbour = around.sides
+        centre, neighbour = neighbour_pairs.sides
         with torch.no_grad():
             n_atoms = len(centre.first)
             # Any number gives the same attention; the largest keeps exponentials in range.
@@ -271,9 +271,9 @@ class Attention(nn.Module):
                 largest = largest.scatter_reduce(0, rows, scores[:, :, way], "amax")
             shift = torch.stack([largest[centre.atom], largest[neighbour.atom]], 2)
         weights = torch.exp(scores - shift)
-        if around.envelope is not None:
-            weights = weights * around.envelope[:, :, None]
-        norm = sum_over_neighbours(weights[..., None], around.sides).squeeze(2)
+        if neighbour_pairs.envelope is not None:
+            weights = weights * neighbour_pairs.envelope[:, :, None]
+        norm = sum_over_neighbours(weights[..., None], neighbour_pairs.sides).squeeze(2)
         return weights, norm + (torch.exp(-largest) if self.smooth else (norm == 0).to(norm.dtype))
 
 
@@ -333,16 +333,19 @@ class SE3Transformer(Backbone):
         self.last_own = nn.Linear(n_channels, n_features, bias=False)
 
     def forward(self, graph: Graph) -> Features:
-        around = self._surroundings(graph)
+        neighbour_pairs = self._surroundings(graph)
         features = [self.embedding(graph.species)[:, :, None]]
         for attention, nonlinearity in zip(self.attentions, self.nonlinearities, strict=True):
-            features = nonlinearity(attention(features, around))
-        messages, counts = self.last(features, around)[0][0], features[0].new_ones(len(around.distance), 1)
-        if around.envelope is not None:
-            messages, counts = messages * around.envelope[:, :, None, None], around.envelope
-        n_neighbours = sum_over_neighbours(counts[:, :, None, None].expand(-1, -1, 2, -1), around.sides)
+            features = nonlinearity(attention(features, neighbour_pairs))
+        messages, counts = (
+            self.last(features, neighbour_pairs)[0][0],
+            features[0].new_ones(len(neighbour_pairs.distance), 1),
+        )
+        if neighbour_pairs.envelope is not None:
+            messages, counts = messages * neighbour_pairs.envelope[:, :, None, None], neighbour_pairs.envelope
+        n_neighbours = sum_over_neighbours(counts[:, :, None, None].expand(-1, -1, 2, -1), neighbour_pairs.sides)
         share = (1.0 + n_neighbours.square()).rsqrt() if self.smooth else 1.0 / n_neighbours.clamp_min(1.0)
-        mean = sum_over_neighbours(messages, around.sides) * share
+        mean = sum_over_neighbours(messages, neighbour_pairs.sides) * share
         return Features(self.last_own(features[0].squeeze(2)) + mean.squeeze(2))
 
     def _surroundings(self, graph: Graph) -> Surroundings:
@@ -352,7 +355,7 @@ class SE3Transformer(Backbone):
         sampled = node_distances(self.n_bins, self.cutoff_angstrom, distance.device) if self.smooth else distance
         return Surroundings(
             distance=distance,
-            bins=Bins(distance, self.cutoff_angstrom, self.n_bins) if self.smooth else None,
+            bins=SplineBins(distance, self.cutoff_angstrom, self.n_bins) if self.smooth else None,
             seen=sampled[:, None] if self.basis is None else self.basis(sampled),
             kernels=self.kernels(difference / distance[:, None]),
             envelope=cosine_cutoff(distance, self.cutoff_angstrom)[:, None] if self.smooth else None,

@@ -1,4 +1,4 @@
-"""Clebsch-Gordan coefficients of the real harmonics in `gpip.models.spherical`."""
+"""Clebsch-Gordan coefficients of the real harmonics in `gpip.models.blocks.spherical`."""
 
 import functools
 import itertools

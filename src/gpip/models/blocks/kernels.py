@@ -130,8 +130,8 @@ def weighted_sum(
         values: [n_atoms, n_axes, n].
     """
     out = torch.zeros_like(values, memory_format=torch.contiguous_format)
-    given = _arrays(centre, neighbour, bins, taps, table, weights, values, out)
-    _share(_sum, given, values.shape[2], len(centre) * values.shape[2])
+    arrays = _arrays(centre, neighbour, bins, taps, table, weights, values, out)
+    _share(_sum, arrays, values.shape[2], len(centre) * values.shape[2])
     return out
 
 
@@ -151,8 +151,8 @@ def weighted_products(
     Returns [n_pairs, 2, n_out_axes, n_heads] of left g and right x, [n_atoms, n_axes, n]; the others as above.
     """
     out = right.new_zeros(len(centre), 2, n_out_axes, n_heads)
-    given = _arrays(centre, neighbour, bins, taps, table, left, right, out)
-    _share(_products, given, len(centre), len(centre) * right.shape[2])
+    arrays = _arrays(centre, neighbour, bins, taps, table, left, right, out)
+    _share(_products, arrays, len(centre), len(centre) * right.shape[2])
     return out
 
 
@@ -168,8 +168,8 @@ def collected(
 ) -> Tensor:
     """sum_p b_p (u_p0 g_i * x_j + u_p1 g_j * x_i), [n_rows, n]: the slope of the others with their table."""
     out = right.new_zeros(n_rows, right.shape[2])
-    given = _arrays(centre, neighbour, bins, taps, weights, left, right, out)
-    _share(_collected, given, right.shape[2], len(centre) * right.shape[2])
+    arrays = _arrays(centre, neighbour, bins, taps, weights, left, right, out)
+    _share(_collected, arrays, right.shape[2], len(centre) * right.shape[2])
     return out
 
 
@@ -177,15 +177,15 @@ def _arrays(*tensors: Tensor) -> list[np.ndarray]:
     return [(tensor if tensor.is_contiguous() else tensor.contiguous()).numpy() for tensor in tensors]
 
 
-def _share(kernel: numba.core.dispatcher.Dispatcher, given: list[np.ndarray], n: int, work: int) -> None:
+def _share(kernel: numba.core.dispatcher.Dispatcher, arrays: list[np.ndarray], n: int, work: int) -> None:
     """Run a kernel over a range of n, cut into one part a thread where that pays; the parts share no number."""
     n_threads = min(torch.get_num_threads(), n // 16) if work > _LEAST_WORK else 1
     if n_threads <= 1:
-        kernel(*given, 0, n)
+        kernel(*arrays, 0, n)
         return
     ends = [n * part // n_threads for part in range(n_threads + 1)]
     first, *others = itertools.pairwise(ends)
-    running = [_threads.submit(kernel, *given, *part) for part in others]
-    kernel(*given, *first)
+    running = [_threads.submit(kernel, *arrays, *part) for part in others]
+    kernel(*arrays, *first)
     for part in running:
         part.result()

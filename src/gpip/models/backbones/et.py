@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
-from gpip.models.dense import dense
+from gpip.models.blocks.dense import dense
+from gpip.models.blocks.neighbour_sums import NeighbourPairs, bond_sum, neighbour_products, neighbour_sum
+from gpip.models.blocks.radial import ExpNormalBasis
+from gpip.models.blocks.splines import SplineBins, TableCache, node_distances, spline_through
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
-from gpip.models.neighbour_sums import Around, bond_sum, neighbour_products, neighbour_sum
-from gpip.models.radial import ExpNormalBasis
-from gpip.models.splines import Bins, Kept, node_distances, spline_through
 
 BINS_PER_RADIAL = 8
 
@@ -41,9 +41,9 @@ class NeighbourEmbedding(nn.Module):
         self.filter = dense(n_radial, n_features)
         self.combine = dense(2 * n_features, n_features)
 
-    def forward(self, scalars: Tensor, species: Tensor, nodes: Nodes, around: Around) -> Tensor:
+    def forward(self, scalars: Tensor, species: Tensor, nodes: Nodes, neighbour_pairs: NeighbourPairs) -> Tensor:
         table = spline_through(_at_nodes(self.filter, nodes) * nodes.cutoff)
-        neighbours = neighbour_sum(table, self.embedding(species)[:, None], around).squeeze(1)
+        neighbours = neighbour_sum(table, self.embedding(species)[:, None], neighbour_pairs).squeeze(1)
         return self.combine(torch.cat([scalars, neighbours], 1))
 
 
@@ -64,10 +64,10 @@ class Attention(nn.Module):
         self.mix = None if first else dense(n_features, 3 * n_features, bias=False)
         self.key_filter = dense(n_radial, n_features)
         self.value_filter = dense(n_radial, 3 * n_features)
-        self.filters = Kept()
+        self.filters = TableCache()
 
     def forward(
-        self, scalars: Tensor, vectors: Tensor | None, nodes: Nodes, unit: Tensor, around: Around
+        self, scalars: Tensor, vectors: Tensor | None, nodes: Nodes, unit: Tensor, neighbour_pairs: NeighbourPairs
     ) -> tuple[Tensor, Tensor]:
         """Changes of scalars [n_atoms, n_features] and vectors [n_atoms, 3, n_features]; None stands for zero."""
         normed = self.norm(scalars)
@@ -77,9 +77,9 @@ class Attention(nn.Module):
         filters = self.filters(weights, lambda: self._filters(nodes, scalars.dtype))
         (key_table, *tables), (key_at_zero, *values_at_zero) = filters[:4], filters[4:]
 
-        scores = neighbour_products(key_table, query[:, None], key[:, None], around, 1, self.n_heads)
-        attended = neighbour_sum(tables[0], values[0][:, None], around, nn.functional.silu(scores)).squeeze(1)
-        change_of_vectors = bond_sum(tables[2], values[2], unit, around)
+        scores = neighbour_products(key_table, query[:, None], key[:, None], neighbour_pairs, 1, self.n_heads)
+        attended = neighbour_sum(tables[0], values[0][:, None], neighbour_pairs, nn.functional.silu(scores)).squeeze(1)
+        change_of_vectors = bond_sum(tables[2], values[2], unit, neighbour_pairs)
         # The atom itself, at distance zero and without a direction.
         own = nn.functional.silu((query * key * key_at_zero).unflatten(1, (self.n_heads, -1)).sum(2, keepdim=True))
         own = own * (values[0] * values_at_zero[0]).unflatten(1, (self.n_heads, -1))
@@ -89,7 +89,7 @@ class Attention(nn.Module):
 
         u, v, w = self.mix(vectors).chunk(3, dim=2)
         sent = values[1][:, None] * vectors
-        change_of_vectors = change_of_vectors + neighbour_sum(tables[1], sent, around)
+        change_of_vectors = change_of_vectors + neighbour_sum(tables[1], sent, neighbour_pairs)
         change_of_vectors = change_of_vectors + sent * values_at_zero[1] + w * out[0][:, None]
         return (u * v).sum(1) * out[1] + out[2], change_of_vectors
 
@@ -134,11 +134,14 @@ class EquivariantTransformer(Backbone):
         difference = graph.pair_vectors()
         distance = difference.square().sum(-1).sqrt()
         unit = difference / distance[:, None]
-        around, nodes = Around(graph, Bins(distance, self.cutoff_angstrom, self.n_bins)), self._nodes()
-        scalars = self.neighbours(self.embedding(graph.species), graph.species, nodes, around)
+        neighbour_pairs, nodes = (
+            NeighbourPairs(graph, SplineBins(distance, self.cutoff_angstrom, self.n_bins)),
+            self._nodes(),
+        )
+        scalars = self.neighbours(self.embedding(graph.species), graph.species, nodes, neighbour_pairs)
         vectors = None
         for layer in self.layers:
-            change, change_of_vectors = layer(scalars, vectors, nodes, unit, around)
+            change, change_of_vectors = layer(scalars, vectors, nodes, unit, neighbour_pairs)
             scalars = scalars + change
             vectors = change_of_vectors if vectors is None else vectors + change_of_vectors
         return Features(self.norm(scalars), vectors)

@@ -8,22 +8,22 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from gpip.graphs.graph import Graph
-from gpip.models.interface import Backbone, Features, SpeciesEmbedding
-from gpip.models.spherical import (
+from gpip.models.blocks.edge_rows import EdgeRows
+from gpip.models.blocks.spherical import (
     SphericalBesselBasis,
     azimuthal_parts,
     frames_along,
     polar_parts,
     polynomial_envelope,
 )
-from gpip.models.stars import Stars
+from gpip.models.interface import Backbone, Features, SpeciesEmbedding
 
 
 class Geometry(NamedTuple):
     """What all blocks know of the configuration. A triplet is k -> j -> i; its edges are rows of j."""
 
     graph: Graph
-    stars: Stars
+    edge_rows: EdgeRows
     radial: Tensor
     """[n_edges, n_radial] of the distance, enveloped."""
     bessel: Tensor
@@ -145,9 +145,9 @@ class Interaction(nn.Module):
         """sum_k x_kj * angle filter * torsion filter. Both filters are sums over few angular functions, so that
         the sum over k is one product of matrices for each atom j, and nothing has the size n_triplets * n."""
         factors = self.angle(geometry.bessel)[:, :, None] * self.torsion(geometry.bessel)[:, None]
-        sources = geometry.stars.rows((factors * x[:, None, None]).flatten(1, 2)).flatten(1, 2)
+        sources = geometry.edge_rows.rows((factors * x[:, None, None]).flatten(1, 2)).flatten(1, 2)
         # Slots of j point away from j: the edge j -> i of the network is the reverse of the one in the slot.
-        return geometry.stars.edges(geometry.angular @ sources).index_select(0, geometry.graph.reverse_edge)
+        return geometry.edge_rows.edges(geometry.angular @ sources).index_select(0, geometry.graph.reverse_edge)
 
 
 class Output(nn.Module):
@@ -236,21 +236,21 @@ class SphereNet(Backbone):
     def _geometry(self, graph: Graph) -> Geometry:
         vectors = graph.edge_vectors()
         distance = vectors.square().sum(-1).sqrt()
-        stars = Stars(graph)
+        edge_rows = EdgeRows(graph)
         unit = vectors / distance[:, None]
         # Components [n_atoms, n_slots of i, n_slots of k] of the direction to k in a frame about that to i.
-        sources = stars.rows(unit).transpose(1, 2)
-        x, y, z = (stars.rows(axis) @ sources for axis in (*frames_along(unit), unit))
-        others = stars.others()
+        sources = edge_rows.rows(unit).transpose(1, 2)
+        x, y, z = (edge_rows.rows(axis) @ sources for axis in (*frames_along(unit), unit))
+        others = edge_rows.others()
         polar = polar_parts(z, self.n_spherical)
         if self.torsion == "dig":
             torsional = _against_the_next(x, y, others, polar, self.n_spherical)
         else:
-            weights = stars.rows(polynomial_envelope(distance / self.cutoff_angstrom, self.exponent))
+            weights = edge_rows.rows(polynomial_envelope(distance / self.cutoff_angstrom, self.exponent))
             torsional = _against_all(x, y, others, polar, weights, self.n_spherical)
         angle = torch.stack([polar[degree, 0] for degree in range(self.n_spherical)], -1) * others[..., None]
         angular = (angle[..., :, None] * torch.stack(torsional, -1)[..., None, :]).flatten(2)
-        return Geometry(graph, stars, self.basis(distance), self.bessel(distance), angular)
+        return Geometry(graph, edge_rows, self.basis(distance), self.bessel(distance), angular)
 
 
 def _against_all(

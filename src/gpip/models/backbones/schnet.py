@@ -6,11 +6,11 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
-from gpip.models.dense import dense
+from gpip.models.blocks.dense import dense
+from gpip.models.blocks.neighbour_sums import NeighbourPairs, neighbour_sum
+from gpip.models.blocks.radial import GaussianBasis
+from gpip.models.blocks.splines import RadialFilter, SplineBins
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
-from gpip.models.neighbour_sums import Around, neighbour_sum
-from gpip.models.radial import GaussianBasis
-from gpip.models.splines import Bins, RadialFilter
 
 BINS_PER_GAUSSIAN = 5
 
@@ -33,8 +33,8 @@ class Interaction(nn.Module):
         self.before = dense(n_features, n_features, bias=False)
         self.after = nn.Sequential(dense(n_features, n_features), ShiftedSoftplus(), dense(n_features, n_features))
 
-    def forward(self, scalars: Tensor, around: Around) -> Tensor:
-        sums = neighbour_sum(self.filter.coefficients(), self.before(scalars)[:, None], around)
+    def forward(self, scalars: Tensor, neighbour_pairs: NeighbourPairs) -> Tensor:
+        sums = neighbour_sum(self.filter.coefficients(), self.before(scalars)[:, None], neighbour_pairs)
         return self.after(sums.squeeze(1))
 
 
@@ -51,8 +51,8 @@ class SchNet(Backbone):
 
     def forward(self, graph: Graph) -> Features:
         distance = graph.pair_vectors().square().sum(-1).sqrt()
-        around = Around(graph, Bins(distance, self.cutoff_angstrom, self.n_bins))
+        neighbour_pairs = NeighbourPairs(graph, SplineBins(distance, self.cutoff_angstrom, self.n_bins))
         scalars = self.embedding(graph.species)
         for interaction in self.interactions:
-            scalars = scalars + interaction(scalars, around)
+            scalars = scalars + interaction(scalars, neighbour_pairs)
         return Features(scalars)

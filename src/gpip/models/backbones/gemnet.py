@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
+from gpip.models.blocks.edge_rows import EdgeRows
+from gpip.models.blocks.radial import GaussianBasis
+from gpip.models.blocks.scales import Scale
+from gpip.models.blocks.spherical import polynomial_envelope, real_harmonics
 from gpip.models.interface import Backbone, Features, SpeciesEmbedding
-from gpip.models.radial import GaussianBasis
-from gpip.models.scales import Scale
-from gpip.models.spherical import polynomial_envelope, real_harmonics
-from gpip.models.stars import Stars
 
 SILU_GAIN = 1 / 0.6
 """Keeps the variance of a normal input."""
@@ -66,7 +66,7 @@ class Geometry(NamedTuple):
     """What all blocks know of the configuration."""
 
     graph: Graph
-    stars: Stars
+    edge_rows: EdgeRows
     harmonics: list[Tensor]
     """Of the directions of edges, in rows [n_atoms, n_slots, 2 l + 1]."""
     circular: Tensor
@@ -167,12 +167,12 @@ class Triplets(nn.Module):
     def forward(self, messages: Tensor, geometry: Geometry) -> Tensor:
         x = self.before(messages)
         x = self.down(self.scale_radial(x * self.radial(geometry.for_triplets), x))
-        mixed = geometry.circular @ angular_sums(x, geometry.harmonics, geometry.stars)
+        mixed = geometry.circular @ angular_sums(x, geometry.harmonics, geometry.edge_rows)
         x = self.scale_sum(mixed.transpose(1, 2).flatten(1) @ self.bilinear.flatten(0, 1), x)
         return (self.up(x) + self.up_reverse(x).index_select(0, geometry.graph.reverse_edge)) * HALF
 
 
-def angular_sums(x: Tensor, harmonics: list[Tensor], stars: Stars) -> Tensor:
+def angular_sums(x: Tensor, harmonics: list[Tensor], edge_rows: EdgeRows) -> Tensor:
     """sum over b != c of Y_l0(angle between c-a and b-a) x_ba, [n_edges, n] to [n_edges, n_spherical, n].
 
     Args:
@@ -180,11 +180,11 @@ def angular_sums(x: Tensor, harmonics: list[Tensor], stars: Stars) -> Tensor:
         harmonics: Of the edges' directions, in rows [n_atoms, n_slots, 2 l + 1].
         stars: The rows.
     """
-    rows, sums = stars.rows(x), []
+    rows, sums = edge_rows.rows(x), []
     for degree, functions in enumerate(harmonics):
         total = functions @ (functions.transpose(1, 2) @ rows)
         itself = math.sqrt((2 * degree + 1) / (4 * math.pi))
-        sums.append(stars.edges(total) / itself - itself * x)
+        sums.append(edge_rows.edges(total) / itself - itself * x)
     return torch.stack(sums, 1)
 
 
@@ -279,11 +279,11 @@ class GemNetT(Backbone):
     def forward(self, graph: Graph) -> Features:
         vectors = graph.edge_vectors()
         distance = vectors.square().sum(-1).sqrt()
-        stars, basis = Stars(graph), self.basis(distance)
+        edge_rows, basis = EdgeRows(graph), self.basis(distance)
         geometry = Geometry(
             graph,
-            stars,
-            harmonics=real_harmonics(stars.rows(vectors / distance[:, None]), self.n_spherical),
+            edge_rows,
+            harmonics=real_harmonics(edge_rows.rows(vectors / distance[:, None]), self.n_spherical),
             circular=torch.einsum("en,lnc->ecl", basis, self.circular),
             for_triplets=self.radial_for_triplets(basis),
             for_atoms=self.radial_for_atoms(basis),

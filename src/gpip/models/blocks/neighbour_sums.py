@@ -13,7 +13,7 @@ and each slope of a map is again one of these three, so that no derivative of an
 The slope with the distance is `neighbour_products` with the derivative of W. A pair stands once, W_ij = W_ji; weights
 and products are [n_pairs, 2, n_axes, n_heads]: what the centre takes from its neighbour, then the other way round.
 Features may have axes, [n_atoms, n_axes, n]; an axis of length one in the weights stands for all axes. On a CPU the
-loops are compiled (`gpip.models.kernels`) and nothing has the size n_pairs * n.
+loops are compiled (`gpip.models.blocks.kernels`) and nothing has the size n_pairs * n.
 """
 
 import functools
@@ -25,12 +25,12 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from gpip.graphs.graph import Graph
-from gpip.models import kernels
-from gpip.models.messages import Sides, sides_of
-from gpip.models.splines import DEGREE, Bins
+from gpip.models.blocks import kernels
+from gpip.models.blocks.messages import Sides, sides_of
+from gpip.models.blocks.splines import DEGREE, SplineBins
 
 
-class Around:
+class NeighbourPairs:
     """The pairs of a graph, and where their distances lie in the tables of all filters.
 
     Args:
@@ -38,7 +38,7 @@ class Around:
         bins: Of their distances [n_pairs], angstrom, with which filters can be differentiated.
     """
 
-    def __init__(self, graph: Graph, bins: Bins) -> None:
+    def __init__(self, graph: Graph, bins: SplineBins) -> None:
         self.graph, self.bins = graph, bins
         self.centre, self.neighbour = graph.pairs.centre, graph.pairs.neighbour
 
@@ -58,29 +58,35 @@ class Around:
 
 
 def neighbour_sum(
-    table: Tensor, values: Tensor, around: Around, weights: Tensor | None = None, order: int = 0
+    table: Tensor, values: Tensor, neighbour_pairs: NeighbourPairs, weights: Tensor | None = None, order: int = 0
 ) -> Tensor:
     """sum_j u_ij W_ij * x_j, [n_atoms, n_axes, n].
 
     Args:
         table: [n_bins + 5, n] float64, coefficients of the filters' spline.
         values: [n_atoms, n_axes, n].
-        around: The pairs.
+        neighbour_pairs: The pairs.
         weights: [n_pairs, 2, n_axes or 1, n_heads]; None for one.
         order: Take this derivative of the filters with the distance.
     """
-    result = _sum(table, values, around, weights, order)
+    result = _sum(table, values, neighbour_pairs, weights, order)
     return _with_slopes(
         result,
-        (table, lambda s: table_sums(s, values, around, weights, order)),
-        (values, lambda s: neighbour_sum(table, s, around, _turned(weights), order)),
-        (weights, lambda s: neighbour_products(table, s, values, around, *_layout(weights), order)),
-        (around.bins.distance, lambda s: _over_pair(table, s, values, around, weights, order)),
+        (table, lambda s: table_sums(s, values, neighbour_pairs, weights, order)),
+        (values, lambda s: neighbour_sum(table, s, neighbour_pairs, _turned(weights), order)),
+        (weights, lambda s: neighbour_products(table, s, values, neighbour_pairs, *_layout(weights), order)),
+        (neighbour_pairs.bins.distance, lambda s: _over_pair(table, s, values, neighbour_pairs, weights, order)),
     )
 
 
 def neighbour_products(
-    table: Tensor, left: Tensor, right: Tensor, around: Around, n_axes: int, n_heads: int, order: int = 0
+    table: Tensor,
+    left: Tensor,
+    right: Tensor,
+    neighbour_pairs: NeighbourPairs,
+    n_axes: int,
+    n_heads: int,
+    order: int = 0,
 ) -> Tensor:
     """W_ij . (g_i * x_j) and W_ij . (g_j * x_i), [n_pairs, 2, n_axes, n_heads], summed over the features of a head.
 
@@ -88,44 +94,46 @@ def neighbour_products(
         table: As above.
         left: g, [n_atoms, all axes, n].
         right: x, likewise.
-        around: The pairs.
+        neighbour_pairs: The pairs.
         n_axes: 1 sums over axes as well.
         n_heads: Share the features equally.
         order: As above.
     """
-    result = _products(table, left, right, around, n_axes, n_heads, order)
+    result = _products(table, left, right, neighbour_pairs, n_axes, n_heads, order)
     return _with_slopes(
         result,
-        (table, lambda s: table_sums(left, right, around, s, order)),
-        (left, lambda s: neighbour_sum(table, right, around, s, order)),
-        (right, lambda s: neighbour_sum(table, left, around, _turned(s), order)),
-        (around.bins.distance, lambda s: _over_pair(table, left, right, around, s, order)),
+        (table, lambda s: table_sums(left, right, neighbour_pairs, s, order)),
+        (left, lambda s: neighbour_sum(table, right, neighbour_pairs, s, order)),
+        (right, lambda s: neighbour_sum(table, left, neighbour_pairs, _turned(s), order)),
+        (neighbour_pairs.bins.distance, lambda s: _over_pair(table, left, right, neighbour_pairs, s, order)),
     )
 
 
-def table_sums(left: Tensor, right: Tensor, around: Around, weights: Tensor | None = None, order: int = 0) -> Tensor:
+def table_sums(
+    left: Tensor, right: Tensor, neighbour_pairs: NeighbourPairs, weights: Tensor | None = None, order: int = 0
+) -> Tensor:
     """What F changes by with each coefficient of the table, [n_bins + 5, n] float64."""
-    result = _collected(left, right, around, weights, order)
+    result = _collected(left, right, neighbour_pairs, weights, order)
     return _with_slopes(
         result,
-        (left, lambda s: neighbour_sum(s, right, around, weights, order)),
-        (right, lambda s: neighbour_sum(s, left, around, _turned(weights), order)),
-        (weights, lambda s: neighbour_products(s, left, right, around, *_layout(weights), order)),
-        (around.bins.distance, lambda s: _over_pair(s, left, right, around, weights, order)),
+        (left, lambda s: neighbour_sum(s, right, neighbour_pairs, weights, order)),
+        (right, lambda s: neighbour_sum(s, left, neighbour_pairs, _turned(weights), order)),
+        (weights, lambda s: neighbour_products(s, left, right, neighbour_pairs, *_layout(weights), order)),
+        (neighbour_pairs.bins.distance, lambda s: _over_pair(s, left, right, neighbour_pairs, weights, order)),
     )
 
 
-def bond_sum(table: Tensor, values: Tensor, unit: Tensor, around: Around) -> Tensor:
+def bond_sum(table: Tensor, values: Tensor, unit: Tensor, neighbour_pairs: NeighbourPairs) -> Tensor:
     """sum_j u_ij (W_ij * x_j) [n_atoms, 3, n] of values [n_atoms, n] and u_ij = -u_ji [n_pairs, 3]."""
     weights = torch.stack([unit, -unit], 1)[..., None]
-    return neighbour_sum(table, values[:, None].expand(-1, 3, -1), around, weights)
+    return neighbour_sum(table, values[:, None].expand(-1, 3, -1), neighbour_pairs, weights)
 
 
 def _over_pair(
-    table: Tensor, left: Tensor, right: Tensor, around: Around, weights: Tensor | None, order: int
+    table: Tensor, left: Tensor, right: Tensor, neighbour_pairs: NeighbourPairs, weights: Tensor | None, order: int
 ) -> Tensor:
     """Slope of F with the distances, [n_pairs]."""
-    products = neighbour_products(table, left, right, around, *_layout(weights), order + 1)
+    products = neighbour_products(table, left, right, neighbour_pairs, *_layout(weights), order + 1)
     return (products if weights is None else products * weights).sum((1, 2, 3))
 
 
@@ -164,15 +172,17 @@ class _Slope(torch.autograd.Function):
 
 
 @torch.no_grad()
-def _sum(table: Tensor, values: Tensor, around: Around, weights: Tensor | None, order: int) -> Tensor:
+def _sum(table: Tensor, values: Tensor, neighbour_pairs: NeighbourPairs, weights: Tensor | None, order: int) -> Tensor:
     if order > DEGREE:
         return torch.zeros_like(values)
-    weights, bins = around.ones if weights is None else weights, around.bins
+    weights, bins = neighbour_pairs.ones if weights is None else weights, neighbour_pairs.bins
     if kernels.usable(values):
-        return kernels.weighted_sum(*around.ends, bins.taps(order), bins.rows(table, order), weights, values)
+        return kernels.weighted_sum(*neighbour_pairs.ends, bins.taps(order), bins.rows(table, order), weights, values)
     filters = bins.interpolate(table, order)[:, None]
     total = torch.zeros_like(values)
-    for way, (side, other) in enumerate(zip(around.sides, (around.neighbour, around.centre), strict=True)):
+    for way, (side, other) in enumerate(
+        zip(neighbour_pairs.sides, (neighbour_pairs.neighbour, neighbour_pairs.centre), strict=True)
+    ):
         sent = _by_head(values.index_select(0, other) * filters, weights[:, way])
         total = total + side.total(sent.flatten(1)).view_as(values)
     return total
@@ -180,17 +190,20 @@ def _sum(table: Tensor, values: Tensor, around: Around, weights: Tensor | None, 
 
 @torch.no_grad()
 def _products(
-    table: Tensor, left: Tensor, right: Tensor, around: Around, n_axes: int, n_heads: int, order: int
+    table: Tensor, left: Tensor, right: Tensor, neighbour_pairs: NeighbourPairs, n_axes: int, n_heads: int, order: int
 ) -> Tensor:
-    bins = around.bins
+    bins = neighbour_pairs.bins
     if order > DEGREE:
-        return right.new_zeros(len(around.centre), 2, n_axes, n_heads)
+        return right.new_zeros(len(neighbour_pairs.centre), 2, n_axes, n_heads)
     if kernels.usable(right):
         rows = bins.rows(table, order)
-        return kernels.weighted_products(*around.ends, bins.taps(order), rows, left, right, n_axes, n_heads)
+        return kernels.weighted_products(*neighbour_pairs.ends, bins.taps(order), rows, left, right, n_axes, n_heads)
     filters = bins.interpolate(table, order)[:, None]
     ways = []
-    for end, other in ((around.centre, around.neighbour), (around.neighbour, around.centre)):
+    for end, other in (
+        (neighbour_pairs.centre, neighbour_pairs.neighbour),
+        (neighbour_pairs.neighbour, neighbour_pairs.centre),
+    ):
         product = filters * left.index_select(0, end) * right.index_select(0, other)
         by_head = product.unflatten(2, (n_heads, -1)).sum(3)
         ways.append(by_head if n_axes > 1 else by_head.sum(1, keepdim=True))
@@ -198,16 +211,20 @@ def _products(
 
 
 @torch.no_grad()
-def _collected(left: Tensor, right: Tensor, around: Around, weights: Tensor | None, order: int) -> Tensor:
-    bins = around.bins
+def _collected(
+    left: Tensor, right: Tensor, neighbour_pairs: NeighbourPairs, weights: Tensor | None, order: int
+) -> Tensor:
+    bins = neighbour_pairs.bins
     if order > DEGREE:
         return bins.zero_coefficients(right)
-    weights = around.ones if weights is None else weights
+    weights = neighbour_pairs.ones if weights is None else weights
     if kernels.usable(right):
-        rows = kernels.collected(*around.ends, bins.taps(order), weights, left, right, bins.n_rows)
+        rows = kernels.collected(*neighbour_pairs.ends, bins.taps(order), weights, left, right, bins.n_rows)
         return bins.from_rows(rows, order)
     products = 0
-    for way, (end, other) in enumerate(((around.centre, around.neighbour), (around.neighbour, around.centre))):
+    for way, (end, other) in enumerate(
+        ((neighbour_pairs.centre, neighbour_pairs.neighbour), (neighbour_pairs.neighbour, neighbour_pairs.centre))
+    ):
         product = left.index_select(0, end) * right.index_select(0, other)
         products = products + _by_head(product, weights[:, way])
     return bins.collect(products.sum(1), order)

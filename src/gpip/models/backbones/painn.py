@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from gpip.graphs.graph import Graph
-from gpip.models.dense import dense
+from gpip.models.blocks.dense import dense
+from gpip.models.blocks.neighbour_sums import NeighbourPairs, bond_sum, neighbour_sum
+from gpip.models.blocks.norms import smooth_norm
+from gpip.models.blocks.radial import BesselBasis
+from gpip.models.blocks.splines import LinearFilters, SplineBins, TableCache
 from gpip.models.interface import Backbone, Features, NoiseReadout, SpeciesEmbedding
-from gpip.models.neighbour_sums import Around, bond_sum, neighbour_sum
-from gpip.models.norms import smooth_norm
-from gpip.models.radial import BesselBasis
-from gpip.models.splines import Bins, Kept, LinearFilters
 
 BINS_PER_WAVE = 8
 """Intervals of the filters' splines for each Bessel function; see the test for their error."""
@@ -24,7 +24,7 @@ class Message(nn.Module):
         super().__init__()
         self.phi = nn.Sequential(dense(n_features, n_features), nn.SiLU(), dense(n_features, 3 * n_features))
         self.filter = dense(n_radial, 3 * n_features)
-        self.tables = Kept()
+        self.tables = TableCache()
 
     def forward(
         self,
@@ -32,15 +32,15 @@ class Message(nn.Module):
         vectors: Tensor | None,
         filters: LinearFilters,
         unit: Tensor,
-        around: Around,
+        neighbour_pairs: NeighbourPairs,
     ) -> tuple[Tensor, Tensor]:
         """Changes of scalars and vectors. `vectors` None stands for zero, before the first layer."""
         tables = self.tables((self.filter.weight, self.filter.bias), lambda: filters(self.filter).chunk(3, dim=1))
         phi = self.phi(scalars).chunk(3, dim=1)
-        change = neighbour_sum(tables[0], phi[0][:, None], around).squeeze(1)
-        change_of_vectors = bond_sum(tables[1], phi[1], unit, around)
+        change = neighbour_sum(tables[0], phi[0][:, None], neighbour_pairs).squeeze(1)
+        change_of_vectors = bond_sum(tables[1], phi[1], unit, neighbour_pairs)
         if vectors is not None:
-            change_of_vectors = change_of_vectors + neighbour_sum(tables[2], phi[2][:, None] * vectors, around)
+            change_of_vectors = change_of_vectors + neighbour_sum(tables[2], phi[2][:, None] * vectors, neighbour_pairs)
         return change, change_of_vectors
 
 
@@ -79,11 +79,11 @@ class PaiNN(Backbone):
         difference = graph.pair_vectors()
         distance = difference.square().sum(-1).sqrt()
         unit = difference / distance[:, None]
-        around = Around(graph, Bins(distance, self.cutoff_angstrom, self.filters.n_bins))
+        neighbour_pairs = NeighbourPairs(graph, SplineBins(distance, self.cutoff_angstrom, self.filters.n_bins))
         scalars = self.embedding(graph.species)
         vectors = None
         for message, update in zip(self.messages, self.updates, strict=True):
-            ds, dv = message(scalars, vectors, self.filters, unit, around)
+            ds, dv = message(scalars, vectors, self.filters, unit, neighbour_pairs)
             scalars, vectors = scalars + ds, dv if vectors is None else vectors + dv
             ds, dv = update(scalars, vectors)
             scalars, vectors = scalars + ds, vectors + dv

@@ -19,7 +19,7 @@ from torch.autograd.function import FunctionCtx
 DEGREE = 5
 
 
-class Bins:
+class SplineBins:
     """In which of `n_bins` equal intervals from zero to the cutoff each distance [n_pairs] lies."""
 
     def __init__(self, distance: Tensor, cutoff_angstrom: float, n_bins: int) -> None:
@@ -110,7 +110,7 @@ class Bins:
         return coefficients
 
 
-def interpolate(coefficients: Tensor, bins: Bins, order: int = 0) -> Tensor:
+def interpolate(coefficients: Tensor, bins: SplineBins, order: int = 0) -> Tensor:
     """Derivative of some order of sum_k c_k B_k(r), [n_bins + 5, n] to [n_pairs, n].
 
     Differentiable any number of times in the coefficients and in `bins.distance`. The two slopes are nodes
@@ -123,7 +123,7 @@ def interpolate(coefficients: Tensor, bins: Bins, order: int = 0) -> Tensor:
     return values + _OfDistance.apply(bins.distance, _Held(coefficients), bins, order)
 
 
-def collect(values: Tensor, bins: Bins, order: int) -> Tensor:
+def collect(values: Tensor, bins: SplineBins, order: int) -> Tensor:
     """The transpose of `interpolate`, [n_pairs, n] to [n_bins + 5, n]; differentiable as well."""
     total = _OfValues.apply(values, bins, order)
     if not bins.distance.requires_grad:
@@ -139,7 +139,7 @@ class _Held(NamedTuple):
 
 class _OfCoefficients(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, coefficients: Tensor, bins: Bins, order: int) -> Tensor:
+    def forward(ctx: FunctionCtx, coefficients: Tensor, bins: SplineBins, order: int) -> Tensor:
         ctx.bins, ctx.order = bins, order
         return bins.interpolate(coefficients, order)
 
@@ -150,7 +150,7 @@ class _OfCoefficients(torch.autograd.Function):
 
 class _OfValues(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, values: Tensor, bins: Bins, order: int) -> Tensor:
+    def forward(ctx: FunctionCtx, values: Tensor, bins: SplineBins, order: int) -> Tensor:
         ctx.bins, ctx.order = bins, order
         return bins.collect(values, order)
 
@@ -163,7 +163,7 @@ class _OfDistance(torch.autograd.Function):
     """Zeros [n_pairs, n] that carry the slope of `interpolate` with the distance."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, distance: Tensor, coefficients: _Held, bins: Bins, order: int) -> Tensor:
+    def forward(ctx: FunctionCtx, distance: Tensor, coefficients: _Held, bins: SplineBins, order: int) -> Tensor:
         ctx.coefficients, ctx.bins, ctx.order = coefficients.tensor, bins, order
         return distance.new_zeros(1).expand(len(distance), ctx.coefficients.shape[1])
 
@@ -176,7 +176,7 @@ class _CollectOfDistance(torch.autograd.Function):
     """Zeros [n_bins + 5, n] that carry the slope of `collect` with the distance."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, distance: Tensor, values: _Held, bins: Bins, order: int) -> Tensor:
+    def forward(ctx: FunctionCtx, distance: Tensor, values: _Held, bins: SplineBins, order: int) -> Tensor:
         ctx.values, ctx.bins, ctx.order = values.tensor, bins, order
         return distance.new_zeros(1, dtype=torch.float64).expand(bins.n_rows, ctx.values.shape[1])
 
@@ -202,7 +202,7 @@ def spline_through(values: Tensor) -> Tensor:
     return values[3:-3] - second[2:-2] / 4 + fourth[1:-1] * (13 / 240) - sixth * (11 / 960)
 
 
-class Kept:
+class TableCache:
     """Tables that are made again only when a weight has changed, or when weights are being trained."""
 
     def __init__(self) -> None:
@@ -242,7 +242,7 @@ class RadialFilter(nn.Module):
     def __init__(self, basis: nn.Module, network: nn.Sequential, cutoff_angstrom: float, n_bins: int) -> None:
         super().__init__()
         self.network = network
-        self._kept = Kept()
+        self._kept = TableCache()
         distance = node_distances(n_bins, cutoff_angstrom)
         with torch.no_grad():
             self.register_buffer("nodes", copy.deepcopy(basis).double()(distance), persistent=False)
@@ -270,7 +270,7 @@ class RadialFilter(nn.Module):
             setattr(self, name, before.to(getattr(self, name).device))
         return self
 
-    def forward(self, bins: Bins) -> Tensor:
+    def forward(self, bins: SplineBins) -> Tensor:
         """[n_pairs, n] of the distances in `bins`."""
         return interpolate(self.coefficients(), bins)
 

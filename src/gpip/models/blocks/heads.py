@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gpip.models.norms import smooth_norm
+from gpip.models.blocks.norms import smooth_norm
 
 
 class EnergyHead(nn.Module):

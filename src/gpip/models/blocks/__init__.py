@@ -1,0 +1,1 @@
+"""Parts that several backbones share: bases, filters, sums over neighbours, heads."""
