@@ -56,7 +56,8 @@ def label_chunk(
     fields["energy"] = np.array([energy for energy, _ in labels])
     fields["forces"] = np.array([forces for _, forces in labels]).reshape(-1, len(fields["species"]), 3)
     fields["source_frame"] = np.array(done, dtype=np.int64)
-    write_dataset(output, {settings.system: fields}, provenance("labels", settings, inputs=[dataset]))
+    used = {name: value for name, value in settings.used().items() if name != "checks"}  # those come with the merging
+    write_dataset(output, {settings.system: fields}, provenance("labels", used, inputs=[dataset]))
     write_rejected(rejected, failed)
 
 
