@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -41,6 +42,12 @@ class PairedRatio:
         return all(ratio < 1 for ratio in self.ratios) or all(ratio > 1 for ratio in self.ratios)
 
 
+@cache
+def _quantile(degrees_of_freedom: int) -> float:
+    """Of Student's t, for a two-sided interval."""
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees_of_freedom))
+
+
 def paired_ratio(ours: Sequence[float], theirs: Sequence[float]) -> PairedRatio:
     """Ratio ours/theirs of paired runs, one pair for each seed.
 
@@ -61,6 +68,6 @@ def paired_ratio(ours: Sequence[float], theirs: Sequence[float]) -> PairedRatio:
     logs = np.log(ours / theirs)
     n, mean, interval = len(logs), float(logs.mean()), None
     if n >= FEWEST_PAIRS:
-        half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * stats.sem(logs))
+        half = _quantile(n - 1) * float(logs.std(ddof=1)) / n**0.5
         interval = (float(np.exp(mean - half)), float(np.exp(mean + half)))
     return PairedRatio(tuple(map(float, ours / theirs)), float(np.exp(mean)), interval)

@@ -276,3 +276,16 @@ def benchmarks(root: Path) -> list[str]:
         path.write_text("\t".join(header) + "\n" + "\t".join(values) + "\n")
         paths.append(str(path))
     return paths
+
+
+def runs_with(root, force_mae):
+    """Fine-tuning runs of one backbone on 40 frames whose test force errors are {(arm, seed): value}."""
+    runs = []
+    for (arm, seed), value in force_mae.items():
+        run = fine_tuning(root, "schnet", arm, 40, seed)
+        path = root / "finetuning/schnet" / arm / "40" / str(seed) / "errors.json"
+        errors = json.loads(path.read_text())
+        errors["test"] |= {"force_mae_mev_per_angstrom": value, "energy_mae_mev_per_atom": 2.0}
+        path.write_text(json.dumps(errors))
+        runs.append(run)
+    return runs
