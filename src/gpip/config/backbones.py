@@ -27,6 +27,9 @@ class BackboneSettings(Strict):
     n_layers: Count = 3
     n_features: Count = 64
 
+    def without_effect(self) -> set[str]:
+        return set() if self.preset else {"preset"}
+
     @model_validator(mode="before")
     @classmethod
     def _apply_preset(cls, given: Any) -> Any:
@@ -221,6 +224,9 @@ class EGNNSettings(BackboneSettings):
     molecule and in a liquid, or the paper's plain sum."""
     envelope: Literal["cosine", "none"] = "cosine"
     """Bring messages to zero at the cutoff; `none` is the original, whose energy jumps there."""
+
+    def without_effect(self) -> set[str]:
+        return super().without_effect() | (set() if self.normalized else {"softening_angstrom"})
 
 
 class ETSettings(RadialSettings):

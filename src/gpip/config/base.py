@@ -1,5 +1,6 @@
 """Strict settings: an unknown key is an error that names the nearest known one."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -32,6 +33,25 @@ class Strict(BaseModel):
                 hint = f"did you mean {guess!r}? " if guess else ""
                 raise ValueError(f"unknown key {key!r}; {hint}known keys: {', '.join(shown)}")
         return given
+
+    def without_effect(self) -> set[str]:
+        """Names of the settings that change nothing, given the values of the others."""
+        return set()
+
+    def used(self) -> dict[str, Any]:
+        """The settings that have an effect, as plain values: what a record of a run lists."""
+        unused = self.without_effect()
+        return {name: _used(getattr(self, name)) for name in type(self).model_fields if name not in unused}
+
+
+def _used(value: Any) -> Any:
+    if isinstance(value, Strict):
+        return value.used()
+    if isinstance(value, Mapping):
+        return {key: _used(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_used(one) for one in value]
+    return value
 
 
 def whole_steps(what: str, duration: float, step: float, unit: str) -> int:

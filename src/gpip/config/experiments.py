@@ -18,7 +18,8 @@ class Initialisation(Strict):
     energy_head: Literal["fresh", "carried"] = "fresh"
     """`fresh`: a new energy head (papers). `carried`: the pre-trained head times one fitted factor."""
     equal_compute_to: Name | None = None
-    """From scratch, with the steps of this recipe added to the budget (counted in frames seen)."""
+    """From scratch, with more steps: as many as cost what this recipe's pre-training costs. The cost of both kinds of
+    step is measured (docs/recipes.md)."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Initialisation":
@@ -27,6 +28,10 @@ class Initialisation(Strict):
         if self.energy_head == "carried" and not self.recipe:
             raise ValueError("energy_head carried needs a recipe to carry it from")
         return self
+
+    def without_effect(self) -> set[str]:
+        unused = {name for name in ("recipe", "equal_compute_to") if getattr(self, name) is None}
+        return unused if self.recipe else unused | {"energy_head"}
 
 
 class Split(Strict):
@@ -38,6 +43,9 @@ class Split(Strict):
     n_test: Count
     gap: int = Field(0, ge=0)
     """Frames left out between the blocks of a time split."""
+
+    def without_effect(self) -> set[str]:
+        return {"gap"} if self.kind == "random" else set()
 
 
 class FineTuning(Strict):
@@ -51,6 +59,10 @@ class FineTuning(Strict):
     energy_weight: NotNegative = 1.0
     force_weight: NotNegative = 100.0
     validate_every_steps: Count = 100
+
+    def of_backbone(self, backbone: str) -> "FineTuning":
+        """The same with the one learning rate of this backbone."""
+        return self.model_copy(update={"optimization": self.optimization.of_backbone(backbone)})
 
 
 class MLMD(Strict):
@@ -93,6 +105,14 @@ class MLMD(Strict):
         assert self.steps_per_frame
         return self
 
+    def without_effect(self) -> set[str]:
+        unused = {"n_seeds"}
+        if self.thermostat != "langevin":
+            unused.add("friction_per_ps")
+        if self.thermostat != "nose-hoover":
+            unused.add("collision_frequency_per_ps")
+        return unused
+
 
 class ClassicalReference(Strict):
     """A classical run as the reference of the metrics."""
@@ -126,6 +146,9 @@ class Experiment(Strict):
     backbones: list[Name] = Field(min_length=1)
     initialisations: dict[Name, Initialisation] | list[Name] = Field(min_length=1)
     """A list of `scratch` and names of recipes, or names of your own with their settings."""
+    pretraining_seeds: Literal["own", "shared"] = "own"
+    """`own`: every seed starts from a pre-training run of its own. `shared`: all seeds start from that of the first
+    seed, which is cheaper; the spread between seeds is then understated, and the report says so."""
     n_train: list[Count] = Field(min_length=1)
     split: Split
     seeds: list[int] = Field(min_length=1)
@@ -144,6 +167,10 @@ class Experiment(Strict):
         return {
             name: Initialisation() if name == SCRATCH else Initialisation(recipe=name) for name in self.initialisations
         }
+
+    def pretraining_seed(self, seed: int) -> int:
+        """Seed of the pre-training run that fine-tuning with this seed starts from."""
+        return seed if self.pretraining_seeds == "own" else self.seeds[0]
 
     @model_validator(mode="after")
     def _distinct(self) -> "Experiment":

@@ -36,6 +36,8 @@ class BackboneDescriptor(Strict):
     pretraining_set: Name
     backbone: Name
     recipe: Name
+    seed: int = 0
+    """Of the pre-training run."""
 
 
 class SOAPDescriptor(Strict):

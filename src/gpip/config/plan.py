@@ -14,15 +14,37 @@ def classical_runs(project: Project, systems: list[str]) -> list[tuple[str, str]
 
 
 def pretraining_runs(project: Project) -> list[Run]:
-    """Set, backbone and recipe of every pre-training that an experiment starts from."""
+    """Set, backbone, recipe and seed of every pre-training that an experiment starts from."""
     runs = {
-        (experiment.pretraining_set, backbone, arm.recipe)
+        (experiment.pretraining_set, backbone, arm.recipe, experiment.pretraining_seed(seed))
         for experiment in project.experiments.values()
         for backbone in experiment.backbones
         for arm in experiment.arms.values()
         if arm.recipe
+        for seed in experiment.seeds
     }
-    return [dict(zip(("set", "backbone", "recipe"), run, strict=True)) for run in sorted(runs)]
+    return [dict(zip(("set", "backbone", "recipe", "seed"), run, strict=True)) for run in sorted(runs)]
+
+
+def pretraining_of(project: Project, run: Run) -> Run | None:
+    """The pre-training that a fine-tuning run starts from; None for an arm from scratch."""
+    experiment = project.experiments[run["experiment"]]
+    recipe = experiment.arms[run["arm"]].recipe
+    if recipe is None:
+        return None
+    seed = experiment.pretraining_seed(int(run["seed"]))
+    return {"set": experiment.pretraining_set, "backbone": run["backbone"], "recipe": recipe, "seed": seed}
+
+
+def step_cost_runs(project: Project) -> list[Run]:
+    """Every comparison of the cost of steps that an arm of equal compute needs."""
+    return [
+        {"experiment": name, "backbone": backbone, "recipe": recipe, "n_train": n_train}
+        for name, experiment in project.experiments.items()
+        for recipe in sorted({arm.equal_compute_to for arm in experiment.arms.values() if arm.equal_compute_to})
+        for backbone in experiment.backbones
+        for n_train in experiment.n_train
+    ]
 
 
 def fine_tuning_runs(project: Project) -> list[Run]:

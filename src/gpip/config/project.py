@@ -210,17 +210,6 @@ class Project(Strict):
         members = [self.systems[member] for member in self.sets[name]]
         return sum(len(system.temperatures_kelvin) * system.sampling.n_frames for system in members)
 
-    def fine_tuning_steps(self, experiment: Experiment, arm: str, n_train: int) -> int:
-        """Steps of one arm: the budget all share, plus the frames a recipe has seen for an arm of equal compute."""
-        optimization = experiment.fine_tuning.optimization
-        steps = optimization.total_steps(n_train)
-        recipe_name = experiment.arms[arm].equal_compute_to
-        if recipe_name is None:
-            return steps
-        pretraining = self.pretraining.recipes[recipe_name].optimization
-        seen = pretraining.total_steps(self.n_frames_of_set(experiment.pretraining_set)) * pretraining.batch_size
-        return steps + -(-seen // optimization.batch_size)
-
     def baseline_training(self, experiment: Experiment, baseline: str, n_train: int) -> dict[str, float]:
         """Budget and weights of the loss of one baseline: those of the experiment's fine-tuning."""
         tuning = experiment.fine_tuning
@@ -298,6 +287,7 @@ def load_project(path: str | Path = "config.yaml") -> Project:
 def json_schema() -> str:
     """JSON schema of config.yaml, for editors and for Snakemake's validate."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Project.model_json_schema()}
-    # What a system lacks, system_defaults may give.
-    del schema["$defs"]["System"]["required"]
+    # What a system lacks, system_defaults may give; what a recipe lacks, its preset.
+    for name in ("System", "Recipe"):
+        del schema["$defs"][name]["required"]
     return json.dumps(schema, indent=2) + "\n"

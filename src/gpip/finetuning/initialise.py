@@ -41,7 +41,7 @@ def initial_potential(
     """
     potential = make_potential(backbone, seed_for(seed, "weights"))
     record: dict[str, Any] = {
-        "initialisation": initialisation.model_dump(mode="json"),
+        "initialisation": initialisation.used(),
         "loaded": [],
         "fresh": [],
     }

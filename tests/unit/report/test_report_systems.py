@@ -120,7 +120,7 @@ def test_a_report_of_systems_alone(tmp_path):
     text = text_of(page)
     for words in (
         "Classical dynamics of napf6-dme (4 Na⁺ + 4 PF₆⁻ + 4 DME, opls-aa, 300, 600 K); dme-alone (1 DME",
-        "This configuration names no experiments",
+        "This configuration has no experiments",
         "0.970 ± 0.004",
         "– (no box)",
     ):
