@@ -114,8 +114,8 @@ def caveats(project: dict[str, Any], files: RunFiles) -> list[str]:
         words += _ml_md_caveats(name, experiment)
     if any(run.get("pretraining") for run in files.fine_tuning):
         words.append(
-            "Arms have the same number of fine-tuning steps, unless they are of equal compute; a pre-trained network has "
-            "its pre-training in addition. Cost shows the seconds of both for each arm."
+            "Arms have the same number of fine-tuning steps, unless they are of equal compute; a pre-trained network "
+            "has its pre-training in addition. Cost shows the seconds of both for each arm."
         )
     for name, arm, recipe in _equal_compute(project):
         words.append(
