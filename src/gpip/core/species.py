@@ -142,8 +142,8 @@ def isotope_masses(where: str, smiles: str) -> Mapping[int, float]:
             mass = GetPeriodicTable().GetMassForIsotope(atom.GetAtomicNum(), number)
             if mass <= 0:
                 raise InputError(
-                    f"{where}: SMILES {smiles!r} names the isotope {number}{atom.GetSymbol()}, whose mass is not known; "
-                    "write the mass number of an existing isotope, such as [2H], [13C] or [6Li+]"
+                    f"{where}: SMILES {smiles!r} names the isotope {number}{atom.GetSymbol()}, whose mass is "
+                    "not known; write the mass number of an existing isotope, such as [2H], [13C] or [6Li+]"
                 )
             masses[atom.GetIdx()] = mass
     return MappingProxyType(masses)

@@ -133,18 +133,10 @@ def _with_terms(
         elif centre in planar:
             missing.term("improper", classes, (i, j, centre, k))
     isotopes = isotope_masses(f"species {name!r}", smiles)
+    masses = [isotopes.get(i, t.mass_amu) if t else 0.0 for i, t in enumerate(types)]
     atoms = tuple(
-        Atom(
-            t.element,
-            t.name,
-            t.class_name,
-            isotopes.get(i, t.mass_amu),
-            t.charge_e,
-            t.sigma_nm,
-            t.epsilon_kj_per_mol,
-            t.source,
-        )  # fmt: skip
-        for i, t in enumerate(types)
+        Atom(t.element, t.name, t.class_name, mass_amu, t.charge_e, t.sigma_nm, t.epsilon_kj_per_mol, t.source)
+        for t, mass_amu in zip(types, masses, strict=True)
         if t
     )
     return TypedMolecule(

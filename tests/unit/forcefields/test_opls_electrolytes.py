@@ -1,0 +1,64 @@
+"""Fluorinated solvents, ionic liquids and further ions of OPLS-AA: charges, geometries beside GFN2-xTB, refusals."""
+
+import numpy as np
+import openmm
+import pytest
+from ase import Atoms
+from ase.optimize import BFGS
+from opls_formulas import angle, distance
+from tblite.ase import TBLite
+
+from gpip.core.errors import InputError
+from gpip.core.species import BUILT_IN
+from gpip.forcefields.opls.assign import type_molecule
+from gpip.forcefields.opls.describe import describe
+from gpip.forcefields.opls.openmm_system import opls_system
+from gpip.forcefields.opls.structure import start_positions
+
+CHARGES = {
+    "Ca+2": 2, "H3O+": 1, "EMIM+": 1, "BMIM+": 1, "PYR13+": 1, "PYR14+": 1,
+    "OTf-": -1, "NO3-": -1, "BETI-": -1, "FTFSI-": -1, "HSO4-": -1, "SO4-2": -2,
+    "FEC": 0, "BTFE": 0, "TTE": 0, "HFE-347": 0,
+}  # fmt: skip
+BOND_TOLERANCE_ANGSTROM = 0.08
+ANGLE_TOLERANCE_DEGREES = 9.0
+SNS_TOLERANCE_DEGREES = 17.0
+"""GFN2-xTB bends S-N-S of sulfonylimides to 110°; crystals and ab initio calculations have 125°."""
+
+
+@pytest.mark.parametrize("name", CHARGES)
+def test_species_is_typed_completely_and_has_its_charge(name):
+    typed = type_molecule(name, BUILT_IN[name].smiles)
+    np.testing.assert_allclose(typed.charge_e, CHARGES[name], atol=1e-9)
+    text = describe(name, BUILT_IN[name].smiles)
+    assert all(atom.type_name in text for atom in typed.atoms)
+
+
+@pytest.mark.parametrize("name", [name for name in CHARGES if name != "Ca+2"])
+def test_minimised_geometry_is_near_that_of_gfn2_xtb(name):
+    typed, smiles = type_molecule(name, BUILT_IN[name].smiles), BUILT_IN[name].smiles
+    context = openmm.Context(
+        opls_system([(typed, 1)], None, 9.0),
+        openmm.VerletIntegrator(0.001),
+        openmm.Platform.getPlatformByName("Reference"),
+    )
+    context.setPositions(start_positions(name, smiles) / 10)
+    openmm.LocalEnergyMinimizer.minimize(context, 1e-3, 0)
+    state = context.getState(positions=True, energy=True)
+    assert np.isfinite(state.getPotentialEnergy()._value)
+    relaxed = np.array(state.getPositions()._value) * 10
+    atoms = Atoms([atom.element for atom in typed.atoms], relaxed.copy())
+    atoms.calc = TBLite(method="GFN2-xTB", charge=CHARGES[name], verbosity=0)
+    assert BFGS(atoms, logfile=None).run(fmax=0.02, steps=500)
+    bonds = [[distance(p, i, j) for p in (relaxed, atoms.positions)] for (i, j), *_ in typed.bonds]
+    angles = [np.degrees([angle(p, *one.atoms) for p in (relaxed, atoms.positions)]) for one in typed.angles]
+    wide = [[typed.atoms[i].element for i in one.atoms] == ["S", "N", "S"] for one in typed.angles]
+    assert np.abs(np.diff(bonds)).max() < BOND_TOLERANCE_ANGSTROM
+    difference = np.abs(np.diff(angles)).ravel()
+    assert (difference < np.where(wide, SNS_TOLERANCE_DEGREES, ANGLE_TOLERANCE_DEGREES)).all()
+
+
+@pytest.mark.parametrize("name", ["VC", "TMP", "TEP", "TFEP", "BOB-", "DFOB-", "TDI-"])
+def test_known_molecules_without_published_parameters_are_refused_with_the_reason(name):
+    with pytest.raises(InputError, match=r"no parameters are built in for .*: (OPLS-AA has|no set in the form)"):
+        type_molecule(name, BUILT_IN[name].smiles)
