@@ -8,7 +8,7 @@ from gpip.config.backbones import SchNetSettings
 from gpip.core.frame import Frame
 from gpip.graphs import graph_from_frames
 from gpip.models import forces_from_energy, make_potential
-from gpip.models import schnet as schnet_module
+from gpip.models.backbones import schnet as schnet_module
 from gpip.models.backbones.schnet import ShiftedSoftplus
 
 SETTINGS = SchNetSettings(model="schnet", n_layers=3, n_features=16, n_radial=12, cutoff_angstrom=5.0)
