@@ -44,6 +44,17 @@ DENSITIES = {
     "dmc": Density(1.063, 1.064, "experiment, 298 K: J. Chem. Thermodyn. 133, 229 (2019) and others"),
     "water": Density(0.980, 0.986, "simulation, TIP3P: Jorgensen 1983 (0.982), Vega and Abascal 2011; water 0.997"),
     "lipf6-ec-dmc-1m": Density(1.28, 1.30, "experiment, 298 K: LP30, suppliers' data"),
+    "fec": Density(1.454, 1.454, "experiment, 298 K: suppliers' data"),
+    "btfe": Density(1.404, 1.404, "experiment, 298 K: suppliers' data"),
+    "tte": Density(1.533, 1.533, "experiment, 293-298 K: suppliers' data"),
+    "hfe-347": Density(1.487, 1.487, "experiment, 293-298 K: suppliers' data"),
+    "bmim-no3": Density(1.155, 1.155, "experiment, 298 K: handbooks"),
+    "bmim-otf": Density(1.30, 1.30, "experiment, 298 K: handbooks"),
+    "emim-bf4": Density(1.279, 1.279, "experiment, 298 K: handbooks"),
+    "emim-hso4": Density(1.367, 1.367, "experiment, 298 K: suppliers' data"),
+    "emim-beti": Density(1.60, 1.60, "experiment, 298 K: about 1.60"),
+    "pyr14-tfsi": Density(1.394, 1.394, "experiment, 298 K: handbooks"),
+    "pyr13-fsi": Density(1.34, 1.34, "experiment, 298 K: handbooks"),
     "litfsi-dme-1m": Density(1.02, 1.02, "experiment, 298 K: about 1.02, no primary source seen"),
 }
 DIFFUSION = {

@@ -169,8 +169,11 @@ def test_every_built_in_species_is_readable_and_its_own_molecule():
     found = [find_species("t", name) for name in BUILT_IN]
     assert len({one.smiles for one in found}) == len(BUILT_IN)
     assert {one.name: one.charge for one in found if one.charge} == {
-        **{"Li+": 1, "Na+": 1, "K+": 1, "Mg+2": 2, "Zn+2": 2},
-        **dict.fromkeys(("PF6-", "TFSI-", "FSI-", "BF4-", "ClO4-", "Cl-"), -1),
+        **dict.fromkeys(("Li+", "Na+", "K+", "H3O+", "EMIM+", "BMIM+", "PYR13+", "PYR14+"), 1),
+        **dict.fromkeys(("Mg+2", "Zn+2", "Ca+2"), 2),
+        **dict.fromkeys(("PF6-", "TFSI-", "FSI-", "FTFSI-", "BETI-", "OTf-", "BOB-", "DFOB-", "TDI-"), -1),
+        **dict.fromkeys(("BF4-", "ClO4-", "NO3-", "HSO4-", "Cl-"), -1),
+        "SO4-2": -2,
     }
 
 
