@@ -92,6 +92,13 @@ class Species(NamedTuple):
         """Whatever the isotopes, and wherever the SMILES names them."""
         return sorted(self.elements) == ["H", "H", "O"] and not self.charge
 
+    @property
+    def n_protons(self) -> int:
+        """Sum of the atomic numbers."""
+        from rdkit.Chem import GetPeriodicTable
+
+        return sum(map(GetPeriodicTable().GetAtomicNumber, self.elements))
+
 
 @cache
 def find_species(where: str, name: str, smiles: str | None = None, density_g_per_cm3: float | None = None) -> Species:
