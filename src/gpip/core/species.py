@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class BuiltIn(NamedTuple):
     smiles: str
     liquid_density_g_per_cm3: float | None = None
-    """Of the pure liquid near 298 K (EC: 313 K, sulfolane: 303 K), from handbooks; a first guess, never a result."""
+    """Of the pure liquid near 298 K (EC: 313 K, sulfolane: 303 K), from handbooks and suppliers; a first guess, never a result."""
 
 
 BUILT_IN: dict[str, BuiltIn] = {
@@ -56,14 +56,14 @@ BUILT_IN: dict[str, BuiltIn] = {
     "DMC": BuiltIn("COC(=O)OC", 1.063),
     "EMC": BuiltIn("CCOC(=O)OC", 1.007),
     "DEC": BuiltIn("CCOC(=O)OCC", 0.969),
-    "FEC": BuiltIn("O=C1OCC(F)O1", 1.454),
-    "VC": BuiltIn("O=C1OC=CO1", 1.360),
-    "TMP": BuiltIn("COP(=O)(OC)OC", 1.197),
+    "FEC": BuiltIn("O=C1OCC(F)O1"),
+    "VC": BuiltIn("O=C1OC=CO1", 1.35),
+    "TMP": BuiltIn("COP(=O)(OC)OC", 1.21),
     "TEP": BuiltIn("CCOP(=O)(OCC)OCC", 1.072),
-    "TFEP": BuiltIn("FC(F)(F)COP(=O)(OCC(F)(F)F)OCC(F)(F)F", 1.487),
-    "BTFE": BuiltIn("FC(F)(F)COCC(F)(F)F", 1.404),
-    "TTE": BuiltIn("FC(F)C(F)(F)COC(F)(F)C(F)F", 1.533),
-    "HFE-347": BuiltIn("FC(F)C(F)(F)OCC(F)(F)F", 1.487),
+    "TFEP": BuiltIn("FC(F)(F)COP(=O)(OCC(F)(F)F)OCC(F)(F)F"),
+    "BTFE": BuiltIn("FC(F)(F)COCC(F)(F)F"),
+    "TTE": BuiltIn("FC(F)C(F)(F)COC(F)(F)C(F)F"),
+    "HFE-347": BuiltIn("FC(F)C(F)(F)OCC(F)(F)F"),
     "acetonitrile": BuiltIn("CC#N", 0.777),
     "sulfolane": BuiltIn("O=S1(=O)CCCC1", 1.262),
 }

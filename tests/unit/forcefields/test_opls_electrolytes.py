@@ -1,4 +1,6 @@
-"""Fluorinated solvents, ionic liquids and further ions of OPLS-AA: charges, geometries beside GFN2-xTB, refusals."""
+"""Ionic liquids, further ions and FEC of OPLS-AA: charges, geometries beside GFN2-xTB, refusals."""
+
+import csv
 
 import numpy as np
 import openmm
@@ -14,12 +16,13 @@ from gpip.core.species import BUILT_IN
 from gpip.forcefields.opls.assign import type_molecule
 from gpip.forcefields.opls.describe import describe
 from gpip.forcefields.opls.openmm_system import opls_system
+from gpip.forcefields.opls.rows import KINDS
 from gpip.forcefields.opls.structure import start_positions
+from gpip.forcefields.opls.tables import DATA
 
 CHARGES = {
     "Ca+2": 2, "H3O+": 1, "EMIM+": 1, "BMIM+": 1, "PYR13+": 1, "PYR14+": 1,
-    "OTf-": -1, "NO3-": -1, "BETI-": -1, "FTFSI-": -1, "HSO4-": -1, "SO4-2": -2,
-    "FEC": 0, "BTFE": 0, "TTE": 0, "HFE-347": 0,
+    "OTf-": -1, "NO3-": -1, "BETI-": -1, "FTFSI-": -1, "HSO4-": -1, "FEC": 0,
 }  # fmt: skip
 BOND_TOLERANCE_ANGSTROM = 0.085
 """The widest are S-F and S-C of sulfonylimides, whose terms CL&P has for TFSI and FSI, too."""
@@ -60,7 +63,26 @@ def test_minimised_geometry_is_near_that_of_gfn2_xtb(name):
     assert (difference < np.where(wide, SNS_TOLERANCE_DEGREES, ANGLE_TOLERANCE_DEGREES)).all()
 
 
-@pytest.mark.parametrize("name", ["VC", "TMP", "TEP", "TFEP", "BOB-", "DFOB-", "TDI-"])
+REFUSED = ["VC", "TMP", "TEP", "TFEP", "BTFE", "TTE", "HFE-347", "BOB-", "DFOB-", "TDI-", "SO4-2"]
+
+
+def test_no_row_is_assumed_and_every_source_is_a_known_reference():
+    known = set()
+    for path in DATA.glob("*references.csv"):
+        known |= {row["key"] for row in _rows(path)}
+    for kind in KINDS.keys() - {"reference"}:
+        for row in _rows(DATA / f"electrolyte_{kind}s.csv"):
+            cited = [*row["source"].split(";"), *filter(None, row["cross_check"].split(";"))]
+            assert "ASSUMED" not in cited, row
+            assert set(cited) <= known, row
+
+
+def _rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", REFUSED)
 def test_known_molecules_without_published_parameters_are_refused_with_the_reason(name):
     with pytest.raises(InputError, match=r"no parameters are built in for .*: (OPLS-AA has|no set in the form)"):
         type_molecule(name, BUILT_IN[name].smiles)
@@ -70,6 +92,5 @@ def test_the_new_ions_make_salts():
     known = salts()
     assert known["LiNO3"] == {"Li+": 1, "NO3-": 1}
     assert known["Ca(TFSI)2"] == {"Ca+2": 1, "TFSI-": 2}
-    assert known["Li2SO4"] == {"Li+": 2, "SO4-2": 1}
     assert known["EMIMBF4"] == {"EMIM+": 1, "BF4-": 1}
     assert known["LiOTf"] == {"Li+": 1, "OTf-": 1}
