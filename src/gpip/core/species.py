@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class BuiltIn(NamedTuple):
     smiles: str
     liquid_density_g_per_cm3: float | None = None
-    """Of the pure liquid near 298 K (EC: 313 K, sulfolane: 303 K), from handbooks and suppliers; a first guess, never a result."""
+    """Of the pure liquid near 298 K (EC: 313 K, sulfolane: 303 K), from handbooks and suppliers; a first guess, never a
+    result."""
 
 
 BUILT_IN: dict[str, BuiltIn] = {
