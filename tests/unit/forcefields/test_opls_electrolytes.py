@@ -1,15 +1,19 @@
 """Ionic liquids, further ions and FEC of OPLS-AA: charges, geometries beside GFN2-xTB, refusals."""
 
 import csv
+import re
+from pathlib import Path
 
 import numpy as np
 import openmm
 import pytest
+import yaml
 from ase import Atoms
 from ase.optimize import BFGS
 from opls_formulas import angle, distance
 from tblite.ase import TBLite
 
+from gpip.config import project_from
 from gpip.config.composition import salts
 from gpip.core.errors import InputError
 from gpip.core.species import BUILT_IN
@@ -20,6 +24,7 @@ from gpip.forcefields.opls.rows import KINDS
 from gpip.forcefields.opls.structure import start_positions
 from gpip.forcefields.opls.tables import DATA
 
+DOCUMENT = Path(__file__).parents[3] / "docs" / "adding-an-electrolyte.md"
 CHARGES = {
     "Ca+2": 2, "H3O+": 1, "EMIM+": 1, "BMIM+": 1, "PYR13+": 1, "PYR14+": 1,
     "OTf-": -1, "NO3-": -1, "BETI-": -1, "FTFSI-": -1, "HSO4-": -1, "FEC": 0,
@@ -86,6 +91,17 @@ def _rows(path):
 def test_known_molecules_without_published_parameters_are_refused_with_the_reason(name):
     with pytest.raises(InputError, match=r"no parameters are built in for .*: (OPLS-AA has|no set in the form)"):
         type_molecule(name, BUILT_IN[name].smiles)
+
+
+def test_systems_of_the_documentation_are_typed_and_neutral():
+    found = re.findall(r"```yaml\n(systems:.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    names = []
+    for text in found:
+        for name, system in project_from(yaml.safe_load(text)).systems.items():
+            charges = [type_molecule(one.name, one.smiles).charge_e * n for one, n in system.amounts.items()]
+            np.testing.assert_allclose(sum(charges), 0, atol=1e-9)
+            names.append(name)
+    assert names == ["lifsi-dee-1m", "teabf4-acetonitrile-1m"]
 
 
 def test_the_new_ions_make_salts():
