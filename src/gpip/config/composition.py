@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from gpip.config.base import Count, Positive, Strict
-from gpip.core.errors import InputError, unknown_name
+from gpip.core.errors import InputError, nearest
 from gpip.core.species import BUILT_IN, Species, find_species
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3
 
@@ -34,6 +35,13 @@ class SolventPart(Strict):
     """Of its pure liquid; needed for a ratio by volume of a molecule that is not built in."""
 
 
+class Ion(Strict):
+    """An ion of a salt that is not built in. `TFA-: "..."` is short for `TFA-: {smiles: "..."}`."""
+
+    smiles: str
+    """Charge written out, for example `O=C([O-])C(F)(F)F`."""
+
+
 def _by_name(amount: str) -> Any:
     """Short and list forms into name -> mapping: {DME: 3}, {DME: {count: 3}}, [{name: DME, count: 3}]."""
 
@@ -41,7 +49,7 @@ def _by_name(amount: str) -> Any:
         if isinstance(raw, list):
             named = [dict(one) if isinstance(one, dict) else {} for one in raw]
             if not all("name" in one for one in named):
-                raise ValueError(f"each item of the list needs a name, as in {{name: DME, {amount}: 1}}")
+                raise ValueError(f"each item of the list needs a name, as in {{name: DME, {amount}: ...}}")
             names = [one.pop("name") for one in named]
             if len(set(names)) != len(names):
                 raise ValueError(f"a species is listed twice among {names}: give its whole amount once")
@@ -75,6 +83,7 @@ SpeciesAmounts = Annotated[
 SolventParts = Annotated[
     dict[str, SolventPart], _by_name("ratio"), _shown("ratio", {"type": "number", "exclusiveMinimum": 0}, SolventPart)
 ]
+Ions = Annotated[dict[str, Ion], _by_name("smiles"), _shown("smiles", {"type": "string"}, Ion)]
 
 CONCENTRATION = r"^\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(mol/L|mol/kg)\s*$"
 Concentration = Annotated[str, Field(examples=["1.0 mol/L", "0.5 mol/kg"])]
@@ -94,9 +103,23 @@ def read_concentration(where: str, text: str) -> Concentrations:
     return Concentrations(float(found[1]), found[2])
 
 
-def salts() -> dict[str, dict[str, int]]:
-    """Every salt of a built-in cation and anion: LiPF6, NaTFSI, MgCl2, Mg(TFSI)2; the ions of one formula unit."""
-    ions = [find_species("built in", name) for name in BUILT_IN]
+def salts(declared: Mapping[str, Ion] = MappingProxyType({})) -> dict[str, dict[str, int]]:
+    """Every salt of a cation and an anion, built in or declared: LiPF6, NaTFSI, MgCl2, Mg(TFSI)2.
+
+    Returns:
+        The ions of one formula unit by its formula: the names of cation and anion without their charges.
+
+    Raises:
+        InputError: a declared ion that has no charge, or one with which two salts would have the same formula.
+    """
+    ions = [find_species("built in", name) for name in BUILT_IN if name not in declared]
+    for name, ion in declared.items():
+        ions.append(find_species(f"ions.{name}", name, ion.smiles))
+        if not ions[-1].charge:
+            raise InputError(
+                f"ions.{name}: {ion.smiles!r} has no charge; write the charge of an ion out, as in "
+                "O=C([O-])C(F)(F)F, and give a neutral molecule under solvent"
+            )
     cations = [ion for ion in ions if ion.charge > 0]
     anions = [ion for ion in ions if ion.charge < 0]
     known = {}
@@ -104,7 +127,13 @@ def salts() -> dict[str, dict[str, int]]:
         for anion in anions:
             n = math.lcm(cation.charge, -anion.charge)
             first, second = (re.sub(r"[+-]\d*$", "", ion.name) for ion in (cation, anion))
-            formula = _times(first, n // cation.charge, 1) + _times(second, n // -anion.charge, len(anion.elements))
+            formula = _times(first, n // cation.charge, len(cation.elements))
+            formula += _times(second, n // -anion.charge, len(anion.elements))
+            if formula in known:
+                raise InputError(
+                    f"ions: {formula} would be the formula of {' and '.join(known[formula])} as well as of "
+                    f"{cation.name} and {anion.name}: give the ion of your own another name"
+                )
             known[formula] = {cation.name: n // cation.charge, anion.name: n // -anion.charge}
     return known
 
@@ -125,7 +154,8 @@ def mole_fractions(parts: Mapping[str, SolventPart], by: str) -> dict[str, float
         species = find_species("solvent", name, part.smiles, part.liquid_density_g_per_cm3)
         if species.charge:
             raise InputError(f"solvent: {name!r} carries {species.charge:+d} e; ions belong into salt or species")
-        density = BUILT_IN[name].liquid_density_g_per_cm3 if name in BUILT_IN else part.liquid_density_g_per_cm3
+        known = BUILT_IN[name].liquid_density_g_per_cm3 if name in BUILT_IN else None
+        density = part.liquid_density_g_per_cm3 or known
         if by == "volume" and density is None:
             raise InputError(
                 f"solvent: a ratio by volume needs the density of pure {name}: give {name} its "
@@ -142,6 +172,7 @@ def resolve(
     by: str,
     n_atoms: int,
     density_g_per_cm3: float | None,
+    ions: Mapping[str, Ion] = MappingProxyType({}),
 ) -> dict[str, SpeciesAmount]:
     """Whole molecules nearest to a composition, about `n_atoms` atoms in all, salts first.
 
@@ -149,20 +180,24 @@ def resolve(
     volumes that its species take as pure liquids.
 
     Raises:
-        InputError: unknown salt or solvent, a concentration that leaves no room for solvent, or a box so small that
-            a species rounds to no molecule.
+        InputError: unknown salt or solvent, a declared ion that no salt has, a concentration that leaves no room for
+            solvent, or a box so small that a species rounds to no molecule.
     """
     fractions = mole_fractions(solvent, by)
     solvents = {
         name: find_species("solvent", name, part.smiles, part.liquid_density_g_per_cm3)
         for name, part in solvent.items()
     }
-    known = salts()
+    known = salts(ions)
     units = {}
     for name in salt:
         if name not in known:
-            raise unknown_name("salt", name, known)
-        units[name] = [(find_species("salt", ion), n) for ion, n in known[name].items()]
+            raise _unknown_salt(name, known)
+        units[name] = [(find_species("salt", ion, _smiles(ions, ion)), n) for ion, n in known[name].items()]
+    unused = set(ions) - {ion for name in salt for ion in known[name]}
+    if unused:
+        example = min((name for name in known if set(known[name]) & unused), key=len)
+        raise InputError(f"ions: no salt contains {', '.join(sorted(unused))}; use it in one, such as {example}")
 
     def volume_of(species: Species) -> float:
         """cm^3/mol in this solution."""
@@ -210,12 +245,27 @@ def resolve(
     for name in salt:
         for ion, n in units[name]:
             before = counts[ion.name].count if ion.name in counts else 0
-            counts[ion.name] = SpeciesAmount(count=before + n * round(wanted[name]))
+            counts[ion.name] = SpeciesAmount(count=before + n * round(wanted[name]), smiles=_smiles(ions, ion.name))
     for name, part in solvent.items():
         counts[name] = SpeciesAmount(
             count=round(wanted[name]), smiles=part.smiles, liquid_density_g_per_cm3=part.liquid_density_g_per_cm3
         )
     return counts
+
+
+def _unknown_salt(name: str, known: Mapping[str, Mapping[str, int]]) -> InputError:
+    near = nearest(name, known)
+    ions = dict.fromkeys(ion for salt in known.values() for ion in salt)
+    return InputError(
+        f"salt: {name!r} is not known; {f'did you mean {near!r}? ' if near else ''}A salt has the names of its cation "
+        f"and anion without their charges, of {', '.join(ions)}; declare any other, as in ions: {{TFA-: {{smiles: "
+        '"O=C([O-])C(F)(F)F"}} for LiTFA'
+    )
+
+
+def _smiles(ions: Mapping[str, Ion], name: str) -> str | None:
+    """Of a declared ion; None of a built-in one."""
+    return ions[name].smiles if name in ions else None
 
 
 def composition(species: Mapping[Species, int], density_g_per_cm3: float | None) -> dict[str, Any]:

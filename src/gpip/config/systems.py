@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from gpip.config.base import Count, NotNegative, Positive, Strict, whole_steps
 from gpip.config.composition import (
     Concentration,
+    Ions,
     SolventParts,
     SpeciesAmount,
     SpeciesAmounts,
@@ -191,6 +192,9 @@ class System(Strict):
     solvent."""
     salt: dict[str, Concentration] = {}
     """Concentration of each salt, as in {NaPF6: 1.0 mol/L}; mol/kg are per kilogram of solvent."""
+    ions: Ions = {}
+    """Ions of the salts that are not built in, as in {TFA-: {smiles: "O=C([O-])C(F)(F)F"}}. The names of cation and
+    anion without their charges make the name of the salt: LiTFA, Mg(TFA)2."""
     solvent: SolventParts = {}
     """Ratio of the solvents, as in {EC: 1, DMC: 1}."""
     solvent_ratio: Literal["mole", "mass", "volume"] = "mole"
@@ -280,6 +284,12 @@ class System(Strict):
     def _check_contents(self) -> None:
         if self.species is not None and (self.salt or self.solvent or self.n_atoms):
             raise ValueError("give either species with counts, or salt and solvent with n_atoms, not both")
+        if self.ions and not self.salt:
+            example = next(iter(self.ions))
+            raise ValueError(
+                f"ions are those of salt, which is missing; with species, write {example}: {{smiles: ..., count: ...}} "
+                "there"
+            )
         if self.species is None:
             missing = [name for name in ("solvent", "n_atoms") if not getattr(self, name)]
             if missing:
@@ -295,7 +305,7 @@ class System(Strict):
         if self.species is not None:
             return self.species
         number = self.density if isinstance(self.density, float) else None
-        return resolve(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, number)
+        return resolve(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, number, self.ions)
 
     @property
     def amounts(self) -> dict[Species, int]:

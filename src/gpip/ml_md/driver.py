@@ -14,7 +14,7 @@ from gpip.core.frame import Frame
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.ml_md.dynamics import ReplicaDynamics
-from gpip.ml_md.force import ReplicaForce
+from gpip.ml_md.force import ReplicaForce, masses_amu
 from gpip.ml_md.output import write_ml_md
 from gpip.simulation.chunks import WorkFolder
 from gpip.simulation.platforms import choose_platform
@@ -73,6 +73,6 @@ def _content(potential: nn.Module, frames: Sequence[Frame]) -> str:
     for name, tensor in potential.state_dict().items():
         digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
     for frame in frames:
-        for array in (frame.species, frame.positions, frame.cell, frame.pbc):
+        for array in (frame.species, frame.positions, frame.cell, frame.pbc, masses_amu(frame)):
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]

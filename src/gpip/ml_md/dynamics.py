@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import openmm
-from openmm.app import Element
 from openmm.unit import nanometer, picosecond
 
 from gpip.config.experiments import MLMD
@@ -31,8 +30,7 @@ class ReplicaDynamics(Dynamics):
     def __init__(self, force: ReplicaForce, settings: MLMD, seed: int) -> None:
         self.force, self.settings, self.seed = force, settings, seed
         self.n_replicas, self.n_atoms = force.start.shape[:2]
-        masses = [Element.getByAtomicNumber(int(number)).mass._value for number in force.species]
-        self.masses_amu = np.array(masses)
+        self.masses_amu = force.masses_amu
         self.n_degrees_of_freedom = max(3 * self.n_atoms - 3, 1)
         self.system = openmm.System()
         for mass in np.tile(self.masses_amu, self.n_replicas):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import openmm
 import torch
+from openmm.app import Element
 from openmm.unit import nanometer
 from torch import nn
 
@@ -37,6 +38,7 @@ class ReplicaForce:
         self.dtype = weights[0].dtype if weights else torch.float64
         self.frames, self.settings, self.device = frames, settings, device
         self.species, self.pbc = frames[0].species, frames[0].pbc
+        self.masses_amu = masses_amu(frames[0])
         self.cells = np.stack([frame.cell for frame in frames])
         self.start = np.stack([np.asarray(frame.positions, dtype=np.float64) for frame in frames])
         self.came_apart_fs = np.full(len(frames), np.nan)
@@ -123,6 +125,13 @@ class ReplicaForce:
             self.came_apart_reason = list(memory["came_apart_reason"])
 
 
+def masses_amu(frame: Frame) -> np.ndarray:
+    """[n_atoms]: the masses that the frame gives, which are those of isotopes, else standard atomic weights."""
+    if frame.masses_amu is not None:
+        return np.asarray(frame.masses_amu, dtype=np.float64)
+    return np.array([Element.getByAtomicNumber(int(number)).mass._value for number in frame.species])
+
+
 def check_replicas(frames: Sequence[Frame]) -> None:
     """Raise InputError unless the frames are there and of the same atoms in the same order."""
     if not frames:
@@ -132,4 +141,9 @@ def check_replicas(frames: Sequence[Frame]) -> None:
             raise InputError(
                 f"ML-MD start configuration {index} has other atoms, or another order of them, or other "
                 "periodic directions than configuration 0; replicas of one run must be of one system"
+            )
+        if not np.array_equal(masses_amu(frame), masses_amu(frames[0])):
+            raise InputError(
+                f"ML-MD start configuration {index} has other isotopes than configuration 0: replicas of one run must "
+                "be of one system"
             )

@@ -47,6 +47,7 @@ def write_ml_md(
             target_temperature_kelvin=settings.temperature_kelvin,
         )
         _put(file, "species", np.asarray(force.species, dtype=np.uint8), "1", ("n_atoms",))
+        _put(file, "mass", force.masses_amu, "amu", ("n_atoms",))
         _put(file, "pbc", np.asarray(force.pbc, dtype=bool), "1", (3,))
         _put(file, "cell", force.cells.astype(float), "angstrom", ("n_replicas", 3, 3))
         _put(file, "time_fs", np.arange(1, settings.n_frames + 1) * frame_fs, "fs", ("n_frames",))

@@ -15,7 +15,7 @@ from gpip.core.files import write_json, write_text
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3, NM_TO_ANGSTROM
-from gpip.forcefields.masses import repartition_hydrogen_mass
+from gpip.forcefields.masses import repartition_hydrogen_mass, set_isotope_masses
 from gpip.forcefields.opls.assign import type_molecule
 from gpip.forcefields.opls.openmm_system import opls_system
 from gpip.forcefields.tip3p import tip3p_system
@@ -73,6 +73,7 @@ def force_field_system(settings: Box, topology: Topology) -> openmm.System:
             constraints=settings.constraints,
             rigid_water=settings.rigid_water,
         )
+    set_isotope_masses(system, settings.amounts)
     if settings.hydrogen_mass_amu:
         repartition_hydrogen_mass(system, topology, settings.hydrogen_mass_amu)
     return system
@@ -99,6 +100,10 @@ def write_packed(
         "cutoff_angstrom": settings.cutoff_angstrom,
         "box_length_angstrom": length,
     }
+    if any(molecule.isotopes for _, molecule, _ in molecules):
+        # Physical masses: hydrogens made heavier for longer time steps are a matter of the classical runs alone.
+        masses = [np.tile(molecule.masses_amu, count) for _, molecule, count in molecules]
+        manifest["masses_amu"] = np.concatenate(masses).tolist()
     if settings.periodic:
         positions = pack_box(molecules, length, seed_for(seed, "build", name), f"systems.{name}")
         mass_amu = sum(molecule.mass_amu * count for _, molecule, count in molecules)

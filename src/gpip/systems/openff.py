@@ -6,7 +6,7 @@ import openmm
 
 from gpip.config.systems import Box
 from gpip.core.files import read_json, write_json, write_text
-from gpip.forcefields.masses import repartition_hydrogen_mass
+from gpip.forcefields.masses import repartition_hydrogen_mass, set_isotope_masses
 from gpip.forcefields.openff import openff_system
 from gpip.systems.build import box_topology, write_packed
 from gpip.systems.molecules import molecule_of, residue_names
@@ -33,6 +33,7 @@ def build_openff_system(
     names = residue_names(settings.amounts)
     molecules = [(one.name, molecule_of(one, names[one.name]), count) for one, count in settings.amounts.items()]
     topology = box_topology(molecules, settings.length_angstrom)
+    set_isotope_masses(built.system, settings.amounts)
     if settings.hydrogen_mass_amu:
         repartition_hydrogen_mass(built.system, topology, settings.hydrogen_mass_amu)
     write_packed(name, settings, seed, molecules, topology, topology_path, manifest_path)
