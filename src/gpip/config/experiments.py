@@ -112,6 +112,8 @@ class Metrics(Strict):
     msd_fit_ps: tuple[NotNegative, Positive] | None = None
     """Lag times between which the slope of the MSD is fitted; null takes 10 % to 50 % of the run."""
     diffusing_element: str = "O"
+    """Its diffusion is measured relative to the centre of mass of all atoms. The published number (MSD/(6t) at 100 ps)
+    alone is relative to the centre of the atoms of this element, as published, which takes 1/n from D for n of them."""
     viscosity_pa_s: Positive | None = 0.854e-3
     """Of the finite-size correction to diffusion, here water at 300 K; null leaves the correction out."""
 

@@ -90,7 +90,9 @@ def _bulk(run: MLMDRun, reference: Reference, settings: Any, viscosity_pa_s: flo
     if not any(published_frames):
         published_frames = [run.n_held(replica) for replica in replicas]
         published_note = "; no stable part by the published criterion: over the time before it came apart"
-    published = published_diffusivity(replica_msds(run, published_frames, element), run.step_ps, reference, element)
+    published = published_diffusivity(
+        replica_msds(run, published_frames, element, published=True), run.step_ps, reference, element
+    )
     published["diffusivity_published"]["note"] += published_note
     stable_frames = [structure.n_stable_frames(replica, published=False) for replica in replicas]
     msds = replica_msds(run, stable_frames, element)

@@ -103,6 +103,24 @@ def test_a_few_frames_do_not_fail(tmp_path, replicas, reference, n_frames):
         assert entry["uncertainty"] is not None or entry["uncertainty_is"], name
 
 
+def test_a_single_ion_diffuses_in_the_run_and_in_the_reference(tmp_path):
+    """Sodium that walks alone among 64 waters at rest, with D = 0.2e-9 m²/s; its own centre would stop it."""
+    species = SPECIES.copy()
+    species[0] = 11
+    walk = np.cumsum(np.random.default_rng(0).normal(0, 0.02, (200, 2, 3)), axis=0)
+    positions = np.stack([water(1, 1)[0]] * 400).reshape(200, 2, 192, 3).copy()
+    positions[:, :, 0] += walk
+    path = write_run(tmp_path / "trajectory.h5", positions, species=species)
+    reference = Reference(species, positions[:, 0] % LENGTH, LENGTH * np.eye(3), time_step_fs=10.0)
+    settings = SETTINGS | {"diffusing_element": "Na", "msd_fit_ps": (0.05, 0.2)}
+    entries, _ = ml_md_metrics(path, reference, settings)
+    for name in ("diffusivity_fit", "diffusivity_fit_reference"):
+        assert entries[name]["value"] == pytest.approx(0.2, rel=0.4)
+    for name in ("diffusivity_published", "diffusivity_published_reference"):
+        assert entries[name]["value"] == pytest.approx(0, abs=1e-6)
+    assert "as published, which takes about 1/1 from D" in entries["diffusivity_published"]["note"]
+
+
 def test_files_hold_no_blanks(tmp_path, replicas, reference):
     path = write_run(tmp_path / "trajectory.h5", replicas)
     compute_metrics(path, reference, SETTINGS, tmp_path / "metrics", {"stage": "metrics"})

@@ -201,6 +201,7 @@ def system(root: Path) -> dict:
         "periodic": True,
         "density_g_per_cm3": 0.997,
         "density_standard_error_g_per_cm3": None,
+        "density_standard_error_reason": "",
         "density_converged": None,
         "temperatures_kelvin": kelvin,
         "sampling": [{"temperature_kelvin": one, "n_frames": 100} for one in kelvin],
