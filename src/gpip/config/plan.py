@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gpip.config.labels import NPZLabels, TBLiteLabels
 from gpip.config.project import Project
 from gpip.config.systems import temperature_label
 
@@ -67,3 +68,19 @@ def used_labels(project: Project) -> list[str]:
 def all_classical_runs(project: Project) -> list[tuple[str, str]]:
     """Every classical run: each system at each of its temperatures."""
     return classical_runs(project, list(project.systems))
+
+
+def thermostat_warnings(project: Project) -> list[str]:
+    """One for each experiment whose thermostat does not suit a molecule without a box; printed by `gpip check`."""
+    found = []
+    for name, experiment in project.experiments.items():
+        labels = project.labels[experiment.labels]
+        if isinstance(labels, NPZLabels):
+            periodic = False
+        elif isinstance(labels, TBLiteLabels):
+            periodic = project.systems[labels.system].periodic
+        else:
+            continue  # Only the files themselves say whether there is a box; the run then warns in its log.
+        if experiment.ml_md and (warning := experiment.ml_md.thermostat_warning(periodic)):
+            found.append(f"experiments.{name}.ml_md: {warning}")
+    return found

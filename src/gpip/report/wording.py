@@ -36,7 +36,7 @@ CAPTIONS = {
         "{n_train} training frames; the dashed line is perfect. From predictions.h5."
     ),
     "ml_md_traces": (
-        "{subject}: temperature, and change of the total energy, of every replica until it came apart. "
+        "{subject}: temperature, and change of the total energy, of every replica until it became unstable. "
         "The thermostat exchanges energy, so the total is not conserved; a steady rise is a warning. From "
         "traces.csv."
     ),
@@ -149,21 +149,21 @@ def _ml_md_caveats(name: str, experiment: dict[str, Any]) -> list[str]:
         )
     if ml_md["duration_ps"] < SHORT_RUN_PS:
         words.append(
-            f"{name}: runs of {ml_md['duration_ps']:g} ps tell whether a network falls apart early. "
+            f"{name}: runs of {ml_md['duration_ps']:g} ps tell whether a network becomes unstable early. "
             "They are too short for diffusion and for the 100 to 500 ps of the published stability."
         )
     return words
 
 
 def incidents(files: RunFiles, labels: pd.DataFrame | None) -> list[str]:
-    """Runs that came apart and labelled frames that were left out; or that there were none."""
+    """Runs that became unstable and labelled frames that were left out; or that there were none."""
     words = []
     for run in files.ml_md:
         held = read_metrics(run).get("held_time")
-        if held and held["note"].startswith("came apart"):
+        if held and held["note"].startswith("became unstable"):
             words.append(f"ML-driven run of {name_of(run)} {held['note']}.")
     if files.ml_md and not words:
-        words.append("No ML-driven run came apart.")
+        words.append("No ML-driven run became unstable.")
     for row in labels.to_dict("records") if labels is not None else ():
         if row["n_rejected"]:
             words.append(f"Labels {row['labels']}: {row['n_rejected']} frames left out: {row['reasons']}.")

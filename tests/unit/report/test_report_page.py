@@ -102,7 +102,7 @@ def test_the_page_says_what_happened_in_words(report):
         "better in 2 of 2 seed pairs",
         "2 seeds only",
         "That is the force field&#39;s liquid, not the one of the labels",
-        "ML-driven run of painn, scratch, 40 frames, seed 0 came apart: replica 1 at 1.205 ps",
+        "ML-driven run of painn, scratch, 40 frames, seed 0 became unstable: replica 1 at 1.205 ps",
         "2 frames left out: largest force 41.2 eV/Å is above 30 (1)",
         "weights loaded",
         "64 water, tip3p, 10 temperatures from 100 to 1000 K",
