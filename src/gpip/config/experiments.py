@@ -57,6 +57,8 @@ class FineTuning(Strict):
 class MLMD(Strict):
     """Dynamics driven by each fine-tuned network; all replicas advance as one batch."""
 
+    system: Name | None = None
+    """Whose test configurations the replicas start from; needed where the labels hold several systems."""
     thermostat: Thermostat | None = None
     """Null takes `nose-hoover` in a box and `langevin` without one, where Nosé-Hoover chains are not ergodic. `nve` is
     no thermostat: velocities are drawn once, at the temperature, and the total energy is conserved."""

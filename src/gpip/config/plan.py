@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from gpip.config.labels import NPZLabels, TBLiteLabels
+from gpip.config.labels import ComputedLabels
 from gpip.config.project import Project
+from gpip.config.readers import NPZLabels
 from gpip.config.systems import temperature_label
 
 Run = dict[str, Any]
@@ -74,13 +75,16 @@ def thermostat_warnings(project: Project) -> list[str]:
     """One for each experiment whose thermostat does not suit a molecule without a box; printed by `gpip check`."""
     found = []
     for name, experiment in project.experiments.items():
-        labels = project.labels[experiment.labels]
-        if isinstance(labels, NPZLabels):
-            periodic = False
-        elif isinstance(labels, TBLiteLabels):
-            periodic = project.systems[labels.system].periodic
+        labels, ml_md = project.labels[experiment.labels], experiment.ml_md
+        if not ml_md:
+            continue
+        if isinstance(labels, ComputedLabels):
+            periodic = all(
+                project.systems[one].periodic for one in ([ml_md.system] if ml_md.system else labels.systems)
+            )
         else:
-            continue  # Only the files themselves say whether there is a box; the run then warns in its log.
-        if experiment.ml_md and (warning := experiment.ml_md.thermostat_warning(periodic)):
+            # Of other files only the frames themselves say whether there is a box; the run then warns in its log.
+            periodic = not isinstance(labels, NPZLabels)
+        if warning := ml_md.thermostat_warning(periodic):
             found.append(f"experiments.{name}.ml_md: {warning}")
     return found
