@@ -19,7 +19,7 @@ from gpip.metrics.diffusion import (
     finite_size_correction,
     fitted_diffusivity,
     mean_squared_displacement,
-    remove_drift,
+    remove_own_drift,
 )
 
 FIT_PS = (5.0, 40.0)
@@ -103,7 +103,7 @@ def diffusivity(path: Path) -> tuple[Slope, np.ndarray, float]:
     weights /= weights.sum(axis=1, keepdims=True)
     centres = np.einsum("ma,tax->tmx", weights, run.xyz.astype(float)) * NM_TO_ANGSTROM
     step_ps = float(run.time[1] - run.time[0])
-    msd = mean_squared_displacement(remove_drift(centres))
+    msd = mean_squared_displacement(remove_own_drift(centres))
     cell = run.unitcell_vectors[0].astype(float) * NM_TO_ANGSTROM
     return fitted_diffusivity([msd], step_ps, FIT_PS), cell, step_ps * run.n_frames
 

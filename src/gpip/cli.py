@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gpip.config.composition import in_words
 from gpip.config.labels import ComputedLabels
+from gpip.config.plan import thermostat_warnings
 from gpip.config.project import Project, json_schema, load_project
 from gpip.core.errors import InputError
 
@@ -96,6 +97,7 @@ def summarise(project: Project) -> Iterator[str]:
                 f"experiment {name}: {runs * experiment.ml_md.n_seeds} ML-driven MD runs of "
                 f"{experiment.ml_md.n_replicas} replicas × {experiment.ml_md.duration_ps:g} ps"
             )
+    yield from (f"warning: {words}" for words in thermostat_warnings(project))
 
 
 def _species(arguments: argparse.Namespace) -> None:

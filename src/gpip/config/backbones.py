@@ -26,6 +26,10 @@ class BackboneSettings(Strict):
     cutoff_angstrom: Positive = 5.0
     n_layers: Count = 3
     n_features: Count = 64
+    repulsion: Literal["zbl"] | None = None
+    """`zbl`: add the repulsion of screened nuclei (Ziegler, Biersack, Littmark 1985) to the energy, smoothly ended at
+    the sum of the covalent radii of each pair of atoms, as in MACE. The network learns the rest. Atoms that come closer
+    than any training frame shows then repel each other."""
 
     def without_effect(self) -> set[str]:
         return set() if self.preset else {"preset"}

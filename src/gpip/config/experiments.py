@@ -8,6 +8,7 @@ from gpip.config.base import Count, Name, NotNegative, Positive, Strict, whole_s
 from gpip.config.optimization import LossKind, Optimization
 
 SCRATCH = "scratch"
+Thermostat = Literal["langevin", "nose-hoover", "nve"]
 
 
 class Initialisation(Strict):
@@ -70,8 +71,9 @@ class MLMD(Strict):
 
     system: Name | None = None
     """Whose test configurations the replicas start from; needed where the labels hold several systems."""
-    thermostat: Literal["langevin", "nose-hoover", "nve"] = "nose-hoover"
-    """`nve` is none: velocities are drawn once, at the temperature, and the total energy is kept."""
+    thermostat: Thermostat | None = None
+    """Null takes `nose-hoover` in a box and `langevin` without one, where Nosé-Hoover chains are not ergodic. `nve` is
+    no thermostat: velocities are drawn once, at the temperature, and the total energy is conserved."""
     temperature_kelvin: Positive = 300.0
     timestep_fs: Positive = Field(1.0, le=4)
     duration_ps: Positive
@@ -85,8 +87,13 @@ class MLMD(Strict):
     skin_angstrom: NotNegative = 0.5
     """Neighbours are sought this much beyond the cutoff, and anew once an atom moved half of it."""
     max_force_ev_per_angstrom: Positive = 100.0
-    """A replica has come apart once a force is above this, is not finite, or the temperature is above the next."""
+    """A replica is unstable, and is stopped, once a force is above this or not finite, or one of the next two limits is
+    passed."""
     max_temperature_kelvin: Positive = 5000.0
+    """Largest temperature of a replica."""
+    min_contact_of_covalent_radii: NotNegative = Field(0.5, lt=1)
+    """Shortest distance of two atoms, periodic images included, as a fraction of the sum of their covalent radii: at
+    0.5, 0.48 Å for O-H. Forces alone do not show collapsed atoms, as networks can be smooth there. 0: no limit."""
     frames_per_checkpoint: Count = 100
     n_seeds: Count = 1
     """How many of the experiment's seeds are run."""
@@ -98,6 +105,19 @@ class MLMD(Strict):
     @property
     def steps_per_frame(self) -> int:
         return whole_steps("sample_every_ps", self.sample_every_ps * 1000, self.timestep_fs, "fs")
+
+    def thermostat_of(self, periodic: bool) -> Thermostat:
+        """The thermostat of a system with or without a box."""
+        return self.thermostat or ("nose-hoover" if periodic else "langevin")
+
+    def thermostat_warning(self, periodic: bool) -> str:
+        """Why the thermostat does not suit a system with or without a box; empty where it does."""
+        if periodic or self.thermostat_of(periodic) != "nose-hoover":
+            return ""
+        return (
+            "thermostat nose-hoover is not ergodic for a molecule without a box: energy moves slowly between its few "
+            "stiff vibrations, so that averages can be far off; use langevin, the default there"
+        )
 
     @model_validator(mode="after")
     def _whole_numbers(self) -> "MLMD":
@@ -134,6 +154,8 @@ class Metrics(Strict):
     msd_fit_ps: tuple[NotNegative, Positive] | None = None
     """Lag times between which the slope of the MSD is fitted; null takes 10 % to 50 % of the run."""
     diffusing_element: str = "O"
+    """Its diffusion is measured relative to the centre of mass of all atoms. The published number (MSD/(6t) at 100 ps)
+    alone is relative to the centre of the atoms of this element, as published, which takes 1/n from D for n of them."""
     viscosity_pa_s: Positive | None = 0.854e-3
     """Of the finite-size correction to diffusion, here water at 300 K; null leaves the correction out."""
 

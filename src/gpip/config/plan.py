@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from gpip.config.labels import ComputedLabels
 from gpip.config.project import Project
+from gpip.config.readers import NPZLabels
 from gpip.config.systems import temperature_label
 
 Run = dict[str, Any]
@@ -89,3 +91,22 @@ def used_labels(project: Project) -> list[str]:
 def all_classical_runs(project: Project) -> list[tuple[str, str]]:
     """Every classical run: each system at each of its temperatures."""
     return classical_runs(project, list(project.systems))
+
+
+def thermostat_warnings(project: Project) -> list[str]:
+    """One for each experiment whose thermostat does not suit a molecule without a box; printed by `gpip check`."""
+    found = []
+    for name, experiment in project.experiments.items():
+        labels, ml_md = project.labels[experiment.labels], experiment.ml_md
+        if not ml_md:
+            continue
+        if isinstance(labels, ComputedLabels):
+            periodic = all(
+                project.systems[one].periodic for one in ([ml_md.system] if ml_md.system else labels.systems)
+            )
+        else:
+            # Of other files only the frames themselves say whether there is a box; the run then warns in its log.
+            periodic = not isinstance(labels, NPZLabels)
+        if warning := ml_md.thermostat_warning(periodic):
+            found.append(f"experiments.{name}.ml_md: {warning}")
+    return found

@@ -11,7 +11,7 @@ from gpip.core.files import read_json, replacing
 from gpip.report.comparison import COMPARED, comparisons, gain_table
 from gpip.report.inputs import Run, RunFiles, group_by, read_csv, run_cost, run_errors
 from gpip.report.names import contents_in_words, metric_order
-from gpip.report.rounding import mean_and_spread, no_number, plus_minus, rounded
+from gpip.report.rounding import in_brackets, mean_and_spread, no_number, plus_minus, rounded
 
 ERROR_NAMES = (
     "energy_mae_mev_per_atom",
@@ -266,7 +266,9 @@ def density_in_words(summary: dict[str, Any]) -> str:
     """The density of the box that was sampled, g/cm^3."""
     if not summary["periodic"]:
         return no_number("no box")
-    return plus_minus(summary["density_g_per_cm3"], summary["density_standard_error_g_per_cm3"])
+    return plus_minus(summary["density_g_per_cm3"], summary["density_standard_error_g_per_cm3"]) + in_brackets(
+        summary["density_standard_error_reason"]
+    )
 
 
 def density_note(summary: dict[str, Any]) -> str:

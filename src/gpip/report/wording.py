@@ -176,7 +176,7 @@ def incidents(files: RunFiles, labels: pd.DataFrame | None) -> list[str]:
     for run in files.ml_md:
         held = read_metrics(run).get("held_time")
         what, _, which = (held["note"] if held else "").partition(": ")
-        if what in ("came apart", "became unstable"):
+        if what == "became unstable":
             words.append(f"The ML-driven run of {name_of(run)} became unstable: {which}.")
     if files.ml_md and not words:
         words.append("No ML-driven run became unstable.")

@@ -158,8 +158,8 @@ def ml_md(root: Path, backbone: str, arm: str, reference: Reference, number: int
     folder.mkdir(parents=True)
     hop = 0.02 + 0.004 * number
     positions = np.stack([water(200, seed=10 * number + replica, hop=hop) for replica in range(2)], axis=1)
-    came_apart = {1: 120} if (backbone, arm) == ("painn", "scratch") else None
-    write_run(folder / "trajectory.h5", positions, came_apart=came_apart)
+    unstable_from = {1: 120} if (backbone, arm) == ("painn", "scratch") else None
+    write_run(folder / "trajectory.h5", positions, unstable_from=unstable_from)
     record = {"stage": "metrics", "stage_version": 1, "inputs": {"trajectory.h5": "0123456789abcdef"}}
     compute_metrics(folder / "trajectory.h5", reference, SETTINGS, folder / "metrics", record)
     key = {"experiment": "water", "backbone": backbone, "arm": arm, "n_train": 40, "seed": 0}
@@ -212,6 +212,7 @@ def system(root: Path) -> dict:
         "periodic": True,
         "density_g_per_cm3": 0.997,
         "density_standard_error_g_per_cm3": None,
+        "density_standard_error_reason": "",
         "density_converged": None,
         "temperatures_kelvin": kelvin,
         "sampling": [{"temperature_kelvin": one, "n_frames": 100} for one in kelvin],
