@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpip.config.base import Count, Name, Positive, Strict
+from gpip.config.base import Count, Kelvin, Name, Positive, Strict
 
 
 class Checks(Strict):
@@ -23,7 +23,7 @@ class TBLiteLabels(Strict):
 
     source: Literal["tblite"]
     system: Name
-    temperature_kelvin: Positive
+    temperature_kelvin: Kelvin
     n_frames: Count
     """Drawn evenly over the run."""
     frames_per_job: Count = 10
@@ -45,7 +45,7 @@ class PublishedLabels(Strict):
     """Relative to data_dir."""
     time_step_fs: Positive | None = None
     """Time between frames, where they are one trajectory in order; diffusion needs it."""
-    temperature_kelvin: Positive | None = None
+    temperature_kelvin: Kelvin | None = None
     checks: Checks = Checks()
 
 

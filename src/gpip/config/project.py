@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError, model_validator
 
 from gpip.config.backbones import Backbone
 from gpip.config.base import Name, Strict
 from gpip.config.baselines import Baseline
 from gpip.config.experiments import Experiment
+from gpip.config.files import read_config
 from gpip.config.labels import Labels, TBLiteLabels
 from gpip.config.layers import resolved
 from gpip.config.pretraining import Pretraining
@@ -227,13 +227,7 @@ def _explain(problem: Any) -> str:
 
 def load_project(path: str | Path = "config.yaml") -> Project:
     """Read and check a configuration file."""
-    try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run in the folder that holds config.yaml") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {error}") from None
-    return project_from(raw or {}, str(path))
+    return project_from(read_config(path), str(path))
 
 
 def json_schema() -> str:
