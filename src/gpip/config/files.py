@@ -1,7 +1,7 @@
 """Configuration files: YAML or JSON, read without its silent surprises.
 
-PyYAML, and so Snakemake's own loader, keeps the last of two equal keys, reads NO as false and 3:7 as 187. Such files are
-refused here with the line; what passes means the same to both loaders. Merge keys (`<<`) and anchors work.
+PyYAML, and so Snakemake's own loader, keeps the last of two equal keys, reads NO as false and 3:7 as 187. Such files
+are refused here with the line; what passes means the same to both loaders. Merge keys (`<<`) and anchors work.
 """
 
 import json
@@ -85,10 +85,11 @@ def _check_keys(node: yaml.MappingNode) -> None:
             name, _, rest = key.value.rpartition(":")
             raise _Refused(key, f"{key.value!r} is one word to YAML; put a space after the colon: {name}: {rest}")
         if key.value in first:
-            before = first[key.value].start_mark.line + 1
+            before = first[key.value].start_mark.line
+            elsewhere = f", first in line {before + 1}" if before != key.start_mark.line else " in this line"
             raise _Refused(
                 key,
-                f"the key {key.value!r} is given twice, first in line {before}, and only one of the two would count; "
+                f"the key {key.value!r} is given twice{elsewhere}, and only one of the two would count; "
                 "keep one of them, or give one of them another name",
             )
         first[key.value] = key

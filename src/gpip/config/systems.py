@@ -13,6 +13,7 @@ from gpip.config.composition import (
     SolventParts,
     SpeciesAmount,
     SpeciesAmounts,
+    asked_and_reached,
     composition,
     cubic_length_angstrom,
     estimated_density,
@@ -187,7 +188,8 @@ class Box(Strict):
         if self.periodic and self.density_g_per_cm3 > DENSEST * (expected := estimated_density(amounts)):
             raise ValueError(
                 f"a density of {self.density_g_per_cm3:g} g/cm3 is more than {DENSEST:g} times the "
-                f"{expected:.2f} g/cm3 that the species have as liquids: atoms would overlap; use npt, or a lower one"
+                f"{expected:.2f} g/cm3 that the species have as liquids: atoms would overlap; write npt to find the "
+                f"density, or a number near {expected:.2f}"
             )
         if self.periodic and self.cutoff_angstrom > self.length_angstrom / 2:
             raise ValueError(
@@ -216,7 +218,8 @@ class System(Strict):
     solvent_ratio: Literal["mole", "mass", "volume"] = "mole"
     """What the ratio of the solvents counts."""
     n_atoms: Annotated[int, Field(ge=10)] | None = None
-    """About how many atoms salt and solvent resolve to."""
+    """About how many atoms salt and solvent resolve to: within 20 %, the numbers of molecules closest to the
+    composition asked for. More than 5 % off is an error that names the nearest sizes that serve."""
     force_field: str | dict[Literal["opls-aa"], str]
     """`tip3p` (water), `opls-aa`, or an installed OpenFF version such as `openff-2.2.1`. `{opls-aa: extra.csv}` adds a
     table of your own terms (docs/opls-aa.md)."""
@@ -316,6 +319,14 @@ class System(Strict):
             return self.species
         number = self.density if isinstance(self.density, float) else None
         return resolve(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, number)
+
+    @property
+    def asked_and_reached(self) -> list[str]:
+        """Concentrations and ratio of salt and solvent asked for, beside those of whole molecules; none of species."""
+        if self.species is not None:
+            return []
+        number = self.density if isinstance(self.density, float) else None
+        return asked_and_reached(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, number)
 
     @property
     def amounts(self) -> dict[Species, int]:

@@ -1,6 +1,7 @@
 """Box, topology and force field of one system, written as files that the dynamics reads."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gpip.forcefields.opls.openmm_system import opls_system
 from gpip.forcefields.tip3p import tip3p_system
 from gpip.systems.molecules import Molecule, molecule_of, residue_names
 from gpip.systems.packing import closest_contact, pack_box
+from gpip.systems.shapes import positions_in_box
 
 
 def build_system(
@@ -100,7 +102,12 @@ def write_packed(
         "box_length_angstrom": length,
     }
     if settings.periodic:
-        positions = pack_box(molecules, length, seed_for(seed, "build", name), f"systems.{name}")
+        where = f"systems.{name}"
+        shaped = [
+            (one.name, replace(molecule, positions=positions_in_box(one, length, where)), count)
+            for one, (_, molecule, count) in zip(settings.amounts, molecules, strict=True)
+        ]
+        positions = pack_box(shaped, length, seed_for(seed, "build", name), where)
         mass_amu = sum(molecule.mass_amu * count for _, molecule, count in molecules)
         index = [i for i, residue in enumerate(topology.residues()) for _ in residue.atoms()]
         manifest["density_g_per_cm3"] = mass_amu / length**3 / G_PER_CM3_TO_AMU_PER_ANGSTROM3
