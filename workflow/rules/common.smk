@@ -3,13 +3,13 @@ import re
 from pathlib import Path
 
 from gpip.config import plan, project_from
-from gpip.config.labels import PublishedLabels
+from gpip.config.labels import BackboneDescriptor, ComputedLabels
 from gpip.core.errors import InputError
 from gpip.core.seeds import seed_for
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.config.systems import temperature_label
-from gpip.labelling.available import check_labels
-from gpip.labelling.published import published_files
+from gpip.labelling.available import check_engines, check_labels
+from gpip.labelling.registry import make_reader
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
@@ -31,6 +31,7 @@ try:
         by_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
         for warning in check_systems(project, openff_by_conda=by_conda):
             logger.warning(f"warning: {warning}")
+        check_engines(project)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -91,13 +92,24 @@ def runs_of_set(wildcards):
     return plan.classical_runs(project, project.sets[wildcards.set])
 
 
-def labelled_run(wildcards):
-    """Folder of the classical run that labels are drawn from."""
-    labels = project.labels[wildcards.labels]
-    return f"results/classical_md/{labels.system}/{temperature_label(labels.temperature_kelvin)}K"
+COMPUTED_LABELS = {name for name, labels in project.labels.items() if isinstance(labels, ComputedLabels)}
 
 
-def published(wildcards):
+def selected_runs(wildcards):
+    """System and temperature label of each classical run that labels are selected from."""
+    runs = project.selected_runs(project.labels[wildcards.labels])
+    return [(system, temperature_label(temperature_kelvin)) for system, temperature_kelvin in runs]
+
+
+def checkpoint_of_descriptor(wildcards):
+    """The pre-trained network whose features configurations are selected by; nothing for other methods."""
+    descriptor = project.labels[wildcards.labels].selected.descriptor
+    if not isinstance(descriptor, BackboneDescriptor):
+        return []
+    return f"results/pretraining/{descriptor.pretraining_set}/{descriptor.backbone}/{descriptor.recipe}/model.ckpt"
+
+
+def labelled_path(wildcards):
     """The file or folder of labels that are read, not computed."""
     return project.data_path(project.labels[wildcards.labels].path)
 
@@ -231,11 +243,11 @@ def benchmark_files():
     files += [f"measure_system/{system}" for system in systems]
     files += [f"make_dataset/{name}" for name in project.sets]
     for name in plan.used_labels(project):
-        if isinstance(project.labels[name], PublishedLabels):
-            files += [f"read_published_labels/{name}"]
-        else:
-            files += [f"draw_configurations/{name}", f"merge_labels/{name}"]
+        if name in COMPUTED_LABELS:
+            files += [f"select_configurations/{name}", f"merge_labels/{name}"]
             files += [f"label_chunk/{name}/{chunk}" for chunk in range(project.labels[name].n_jobs)]
+        else:
+            files += [f"read_labels/{name}"]
     files += ["pretrain/{set}/{backbone}/{recipe}".format(**run) for run in plan.pretraining_runs(project)]
     files += [f"fine_tune/{RUN}".format(**run) for run in plan.fine_tuning_runs(project)]
     files += [

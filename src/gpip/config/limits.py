@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gpip.config.composition import estimated_density
-from gpip.config.labels import TBLiteLabels
+from gpip.config.labels import ComputedLabels
 from gpip.config.project import Project
 from gpip.config.systems import System
 from gpip.core.species import Species, molecule_of_smiles
@@ -59,7 +59,8 @@ def check_limits(project: Project) -> tuple[list[str], list[str]]:
             continue
         where = f"experiments.{name}.ml_md"
         labels = project.labels[experiment.labels]
-        species = list(project.systems[labels.system].amounts) if isinstance(labels, TBLiteLabels) else None
+        computed = isinstance(labels, ComputedLabels)
+        species = [one for name in labels.systems for one in project.systems[name].amounts] if computed else None
         vibration = Vibration("O-H bond", _stretch_period_fs("O")) if species is None else fastest_vibration(species)
         for is_error, text in _of_timestep(
             experiment.ml_md.timestep_fs, vibration, "as ML-driven dynamics has no constraints"

@@ -12,7 +12,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "classical_md": 2,
     "dataset": 1,
     "pretraining": 4,
-    "labels": 1,
+    "labels": 2,
     "splits": 1,
     "finetuning": 4,
     "baselines": 2,
