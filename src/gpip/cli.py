@@ -41,7 +41,7 @@ def _check(arguments: argparse.Namespace) -> None:
     from gpip.systems.check import check_systems
 
     project = load_project(arguments.config)
-    warnings = check_systems(project)
+    warnings = check_systems(project, pack=True)
     print("\n".join(summarise(project)))
     for warning in warnings:
         print(f"warning: {warning}")

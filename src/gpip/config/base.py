@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 CELSIUS_ZERO_KELVIN = 273.15
-_WITH_UNIT = re.compile(r"^\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)\s*$")
+_WITH_UNIT = re.compile(r"^\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*([^\d\s.,].*?)\s*$")
 
 
 def number_with_unit(raw: Any) -> tuple[float, str] | None:

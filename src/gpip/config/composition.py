@@ -87,8 +87,10 @@ _OTHER_UNITS = {
 
 def _concentration(raw: Any) -> Any:
     """Refuse a number without a unit, and say what to write."""
-    if isinstance(raw, int | float):
+    if isinstance(raw, int | float) and raw > 0:
         raise ValueError(f"{raw:g} has no unit; write '{raw:g} mol/L' (of solution) or '{raw:g} mol/kg' (of solvent)")
+    if isinstance(raw, int | float):
+        raise ValueError("a concentration is above zero and has a unit, as in '1.0 mol/L'")
     return raw
 
 
@@ -111,8 +113,12 @@ def read_concentration(where: str, text: str) -> Concentrations:
     if found or (given and given[0] <= 0):
         advice = "it must be above zero; leave out a salt that is not there"
     elif given:
-        unit = _OTHER_UNITS.get(given[1]) or _OTHER_UNITS.get(given[1].lower())
-        advice = f"write '{given[0]:g} {unit}'" if unit else advice
+        value, name = given
+        if name.startswith("m") and name[1:] in {"M", "mol/L", "mol/kg", "mol/l"}:  # milli
+            value, name = value / 1000, name[1:]
+        unit = {"mol/L": "mol/L", "mol/kg": "mol/kg"}.get(name) or _OTHER_UNITS.get(name)
+        unit = unit or _OTHER_UNITS.get(name.lower())
+        advice = f"write '{value:g} {unit}'" if unit else advice
     raise InputError(f"{where}: {text!r} is no concentration; {advice}")
 
 

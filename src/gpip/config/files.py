@@ -66,8 +66,8 @@ _Loader.add_constructor(_FLOAT, _Loader.construct_yaml_float)
 
 def _number_advice(text: str) -> str:
     if ":" in text:
-        return "write a ratio as a mapping such as {EC: 3, DMC: 7}, a text in quotes"
-    return f"write {text.lstrip('0') or '0'}, or a text in quotes"
+        return "write a ratio as a mapping such as {EC: 3, DMC: 7}, and put text in quotes"
+    return f"write {text.lstrip('0') or '0'}, or put the text in quotes"
 
 
 def _check_keys(node: yaml.MappingNode) -> None:

@@ -27,6 +27,7 @@ STEPS_PER_PERIOD_REFUSED = 4.0
 """Below π steps a period Verlet's integrator is unstable for a harmonic bond; anharmonic and hot ones want more."""
 HYDROGEN_AMU = 1.008
 
+SHORT_TIMESTEP_FS = 0.1
 SMALLEST_CUTOFF_ANGSTROM = 3.0
 SHORT_CUTOFF_ANGSTROM = 5.0
 COLD_KELVIN = 90.0
@@ -136,6 +137,12 @@ def _has_water(system: System) -> bool:
 
 
 def _of_timestep(timestep_fs: float, vibration: Vibration | None, remedy: str) -> Iterator[tuple[bool, str]]:
+    if timestep_fs < SHORT_TIMESTEP_FS:
+        yield (
+            False,
+            f"a step of {timestep_fs:g} fs is far below the 0.25 to 4 fs that molecules need; steps are in fs: if "
+            f"{timestep_fs:g} ps is meant, write {1000 * timestep_fs:g}",
+        )
     if vibration is None or timestep_fs * STEPS_PER_PERIOD_WARNED <= vibration.period_fs:
         return
     steps = vibration.period_fs / timestep_fs

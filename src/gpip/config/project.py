@@ -280,10 +280,23 @@ def _explain(problem: Any) -> str:
         return f"  {place}: " + str(unknown_name(context["discriminator"].strip("'"), context["tag"], known))
     if problem["type"] == "union_tag_not_found":
         return f"  {place}: the key {problem['ctx']['discriminator']} is missing, which says what the others mean"
+    message = _EXPECTED.get(problem["type"], message)
     raw = problem["input"]
     shown = "" if isinstance(raw, dict | list) or raw is None else f" (given: {raw!r})"
     hint = _hint(problem["type"], raw)
     return f"  {place}: {message}{shown}{hint}" if place else f"  {message}{hint}"
+
+
+_EXPECTED = {
+    "dict_type": "expected a mapping, written as {name: value}",
+    "model_type": "expected a mapping, written as {key: value}",
+    "list_type": "expected a list, written as [one, other]",
+    "float_parsing": "expected a number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "string_type": "expected a text",
+}
+"""Of kinds of pydantic's errors, in the words of YAML."""
 
 
 def _hint(kind: str, raw: Any) -> str:

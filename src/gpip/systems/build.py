@@ -45,10 +45,8 @@ def build_system(
     Raises:
         InputError: a species that the force field lacks terms for, or a box that cannot be packed.
     """
-    names = residue_names(settings.amounts)
-    molecules = [(one.name, molecule_of(one, names[one.name]), count) for one, count in settings.amounts.items()]
-    length = settings.length_angstrom
-    topology = box_topology(molecules, length)
+    molecules = species_molecules(settings)
+    topology = box_topology(molecules, settings.length_angstrom)
     system = force_field_system(settings, topology)
     write_packed(name, settings, seed, molecules, topology, topology_path, manifest_path)
     write_text(system_path, openmm.XmlSerializer.serialize(system))
@@ -80,6 +78,26 @@ def force_field_system(settings: Box, topology: Topology) -> openmm.System:
     return system
 
 
+def packed_positions(name: str, settings: Box, seed: int, molecules: list[tuple[str, Molecule, int]]) -> np.ndarray:
+    """Positions [n_atoms, 3] of the packed box of a system, in Å: the same for the same settings and seed.
+
+    Raises:
+        InputError: a molecule that is longer than its box is wide, or a box that cannot be packed.
+    """
+    where, length = f"systems.{name}", settings.length_angstrom
+    shaped = [
+        (one.name, replace(molecule, positions=positions_in_box(one, length, where)), count)
+        for one, (_, molecule, count) in zip(settings.amounts, molecules, strict=True)
+    ]
+    return pack_box(shaped, length, seed_for(seed, "build", name), where)
+
+
+def species_molecules(settings: Box) -> list[tuple[str, Molecule, int]]:
+    """Name, molecule and count of each species of a box."""
+    names = residue_names(settings.amounts)
+    return [(one.name, molecule_of(one, names[one.name]), count) for one, count in settings.amounts.items()]
+
+
 def write_packed(
     name: str,
     settings: Box,
@@ -102,12 +120,7 @@ def write_packed(
         "box_length_angstrom": length,
     }
     if settings.periodic:
-        where = f"systems.{name}"
-        shaped = [
-            (one.name, replace(molecule, positions=positions_in_box(one, length, where)), count)
-            for one, (_, molecule, count) in zip(settings.amounts, molecules, strict=True)
-        ]
-        positions = pack_box(shaped, length, seed_for(seed, "build", name), where)
+        positions = packed_positions(name, settings, seed, molecules)
         mass_amu = sum(molecule.mass_amu * count for _, molecule, count in molecules)
         index = [i for i, residue in enumerate(topology.residues()) for _ in residue.atoms()]
         manifest["density_g_per_cm3"] = mass_amu / length**3 / G_PER_CM3_TO_AMU_PER_ANGSTROM3
