@@ -8,10 +8,11 @@ from gpip.core.errors import InputError
 from gpip.core.seeds import seed_for
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.config.systems import temperature_label
-from gpip.forcefields.available import check_force_fields
 from gpip.labelling.available import check_engines, check_labels
 from gpip.labelling.registry import make_reader
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 
 SOURCE = Path(workflow.basedir) / "src"
 # glibc gives memory back after each training step and faults it in again: keeping it halves the time of a step.
@@ -25,7 +26,11 @@ try:
     project = project_from(config)
     check_labels(project)
     if workflow.is_main_process:  # the jobs it starts read this file, too
-        check_force_fields(project)
+        from gpip.systems.check import check_systems
+
+        by_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+        for warning in check_systems(project, openff_by_conda=by_conda):
+            logger.warning(f"warning: {warning}")
         check_engines(project)
 except InputError as error:
     raise WorkflowError(str(error)) from None

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gpip.config.base import Count, Name, NotNegative, Positive, Strict, whole_steps
+from gpip.config.base import Count, Kelvin, Name, NotNegative, Positive, Strict, whole_steps
 from gpip.config.optimization import LossKind, Optimization
 
 SCRATCH = "scratch"
@@ -74,7 +74,7 @@ class MLMD(Strict):
     thermostat: Thermostat | None = None
     """Null takes `nose-hoover` in a box and `langevin` without one, where Nosé-Hoover chains are not ergodic. `nve` is
     no thermostat: velocities are drawn once, at the temperature, and the total energy is conserved."""
-    temperature_kelvin: Positive = 300.0
+    temperature_kelvin: Kelvin = 300.0
     timestep_fs: Positive = Field(1.0, le=4)
     duration_ps: Positive
     sample_every_ps: Positive = 0.01
@@ -138,7 +138,7 @@ class ClassicalReference(Strict):
     """A classical run as the reference of the metrics."""
 
     system: Name
-    temperature_kelvin: Positive
+    temperature_kelvin: Kelvin
 
 
 class Metrics(Strict):
