@@ -292,7 +292,7 @@ def _hint(kind: str, raw: Any) -> str:
     """What to do, where the value alone shows it."""
     if kind in ("float_parsing", "int_parsing") and number_with_unit(raw):
         return "; write the number alone, in the unit that the key names"
-    if kind in ("float_parsing", "int_parsing") and re.fullmatch(r"[-+]?\d+,\d+", raw):
+    if kind == "float_parsing" and re.fullmatch(r"[-+]?\d+,\d+", raw):
         return f"; write a decimal point: {raw.replace(',', '.')}"
     if kind == "string_type" and isinstance(raw, list):
         return "; text that begins with a bracket, such as the SMILES '[Na+]', must be in quotes"

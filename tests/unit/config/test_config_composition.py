@@ -145,6 +145,35 @@ WRONG = {
         {"salt": {"LiPF6": "1"}, "solvent": CARBONATES, "n_atoms": 900},
         r"salt.LiPF6: '1' is no concentration",
     ),
+    "a number without a unit": (
+        {"salt": {"LiTFSI": 0.8}, "solvent": CARBONATES, "n_atoms": 900},
+        r"salt\.LiTFSI: 0\.8 has no unit; write '0\.8 mol/L' \(of solution\) or '0\.8 mol/kg'",
+    ),
+    "molar": ({"salt": {"NaPF6": "0.8 M"}, "solvent": CARBONATES, "n_atoms": 900}, r"'0\.8 M' .*write '0\.8 mol/L'"),
+    "molal": ({"salt": {"NaPF6": "2 m"}, "solvent": CARBONATES, "n_atoms": 900}, r"write '2 mol/kg'"),
+    "millimolar": ({"salt": {"NaPF6": "800 mmol/L"}, "solvent": CARBONATES, "n_atoms": 900}, r"write '0\.8 mol/L'"),
+    "nothing of a salt": ({"salt": {"NaPF6": "0 mol/kg"}, "solvent": CARBONATES, "n_atoms": 900}, r"above zero"),
+    "no mapping": ({"salt": "NaPF6", "solvent": CARBONATES, "n_atoms": 900}, r"salt: expected a mapping, .*'NaPF6'"),
+    "yes as a count": ({"species": {"DME": True}}, r"DME: count: expected a number or a text, got true, yes or on"),
+    "a SMILES without quotes": (
+        {"species": {"X": {"smiles": ["K+"], "count": 1}}},
+        r"smiles: expected a text; text that begins with a bracket, .* must be in quotes",
+    ),
+    "kilograms per cubic metre": ({"species": {"DME": 9}, "density": 864}, r"864 kg/m3 is 0\.864"),
+    "a density with its unit": ({"species": {"DME": 9}, "density": "864 kg/m3"}, r"write 0\.864, without a unit"),
+    "a denser liquid than any": ({"species": {"DME": 9}, "density": 30}, r"30 g/cm3 is denser than any liquid"),
+    "below 0 °C": (
+        {"species": {"DME": 9}, "temperatures_kelvin": [-10]},
+        r"kelvin and above 0; -10 °C would be 263\.15",
+    ),
+    "Celsius": ({"species": {"DME": 9}, "temperatures_kelvin": ["40 °C"]}, r"in kelvin: write 313\.15"),
+    "kelvin with its unit": ({"species": {"DME": 9}, "npt": {"temperature_kelvin": "310 K"}}, r"write 310 "),
+    "one temperature": ({"species": {"DME": 9}, "temperatures_kelvin": 310}, r"write a list: \[310\]"),
+    "a length with its unit": (
+        {"species": {"DME": 9}, "cutoff_angstrom": "4 Å"},
+        r"write the number alone, in the unit",
+    ),
+    "a decimal comma": ({"species": {"DME": 9}, "cutoff_angstrom": "3,5"}, r"write a decimal point: 3\.5"),
     "unknown salt": (
         {"salt": {"NaPF7": "1 mol/L"}, "solvent": CARBONATES, "n_atoms": 900},
         r"salt: 'NaPF7' is not known; did you mean 'NaPF6'",
@@ -179,7 +208,7 @@ WRONG = {
     ),
     "too few atoms": (
         {"salt": {"NaPF6": "0.1 mol/L"}, "solvent": CARBONATES, "n_atoms": 300},
-        r"0\.21 of NaPF6: one whole molecule of each needs about 1450 atoms",
+        r"n_atoms 300: no whole molecules in 240 to 360 atoms .* 0\.4 instead of 0\.1 mol/L of NaPF6\. .* is 1382",
     ),
     "volume of an unknown liquid": (
         {"solvent": {"X": {"smiles": "CCCO", "ratio": 1}}, "solvent_ratio": "volume", "n_atoms": 900},
