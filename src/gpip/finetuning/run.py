@@ -12,6 +12,7 @@ from gpip.config.experiments import FineTuning, Initialisation
 from gpip.core.files import digest, write_json
 from gpip.core.frame import Frame
 from gpip.core.provenance import provenance
+from gpip.core.reference_energies import read_anchors
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.datasets.reader import Dataset
 from gpip.datasets.splits import read_split
@@ -48,25 +49,29 @@ def fine_tune(
     n_threads: int,
     device: str,
     outputs: Outputs,
+    isolated_atoms: Path | None = None,
 ) -> None:
     """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames.
 
+    `isolated_atoms` is a file of energies of isolated atoms on which reference energies are anchored; None: fitted alone.
+
     Raises:
-        InputError: an atom has no neighbour within the network's cutoff, or a loss is not finite.
+        InputError: an atom has no neighbour within the network's cutoff, a loss is not finite, or the labels do not
+            belong to the isolated atoms.
     """
     torch.set_num_threads(n_threads)
     dataset, parts = Dataset(labels), read_split(split)._asdict()
     used = dataset.subset(sorted(index for part in parts.values() for index in part))
     check_neighbours(used, backbone.cutoff_angstrom, f"cutoff_angstrom of this {backbone.model} backbone")
     frames = {name: dataset.frames(parts[name]) for name in ("train", "validation", "test")}
-    potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed)
+    potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed, read_anchors(isolated_atoms))
     potential.to(training_device(device))
     step_0 = errors_on(potential, frames["validation"])
     _print_start(record, step_0)
     objective = EnergyForceObjective(
         potential, frames["train"], settings.energy_weight, settings.force_weight, str(labels), settings.loss
     )
-    inputs = [path for path in (labels, split, pretrained) if path]
+    inputs = [path for path in (labels, split, pretrained, isolated_atoms) if path]
     settings_used = {
         "backbone": backbone.model_dump(mode="json"),
         "initialisation": initialisation.model_dump(mode="json"),
@@ -123,6 +128,11 @@ def _validation(potential: Potential, frames: Sequence[Frame], settings: FineTun
     return Validation(score, columns, settings.validate_every_steps)
 
 
+def correction_of(reference: dict[str, Any], symbol: str) -> str:
+    """The energy of an isolated atom and its correction, in words."""
+    return f"{reference['anchors_ev'][symbol]:.4f} {reference['correction_ev'][symbol]:+.4f}"
+
+
 def _print_start(record: dict[str, Any], step_0: dict[str, float]) -> None:
     print(f"loaded {len(record['loaded'])} tensors, fresh {len(record['fresh'])}: {', '.join(record['fresh'])}")
     if "head_factor" in record:
@@ -130,8 +140,11 @@ def _print_start(record: dict[str, Any], step_0: dict[str, float]) -> None:
             f"energy head carried over times {record['head_factor']:.4g}; "
             f"correlation of its forces with the labels {record['head_force_correlation']:.3f}"
         )
-    for z, energy in record["reference_energies_ev"].items():
-        print(f"reference energy of element {z}: {energy:.4f} eV")
+    reference = record["reference_energies"]
+    for symbol, energy in zip(reference["elements"], record["reference_energies_ev"].values(), strict=True):
+        correction = f" (isolated atom {correction_of(reference, symbol)})" if reference["anchors_source"] else ""
+        print(f"reference energy of {symbol}: {energy:.4f} eV{correction}")
+    print(f"reference energies are {reference['summary']}")
     print(
         f"before the first step, validation force MAE {step_0['force_mae_mev_per_angstrom']:.1f} meV/Å",
         flush=True,
