@@ -123,6 +123,6 @@ def frames_for_references(dataset: Dataset) -> list[int]:
     each = -(-FRAMES_FOR_REFERENCE_ENERGIES // len(dataset.systems))
     indices = []
     for name, system in dataset.systems.items():
-        first, n_frames = dataset.first_frame(name), len(system.temperature)
+        first, n_frames = dataset.first_frame(name), system.n_frames
         indices += (first + np.unique(np.linspace(0, n_frames - 1, each).astype(int))).tolist()
     return indices

@@ -1,4 +1,5 @@
-"""Computes the table of isolated atoms beside it with PySCF: `python compute.py > energies.csv`.
+"""Computes the table of isolated atoms beside it with PySCF: `python compute.py > energies.csv`; names of levels as
+arguments compute these alone.
 
 PySCF (https://pyscf.org) is not a dependency of gpip; install it in an environment of its own. Each atom is unrestricted
 (UKS, UHF-CCSD(T)), without relativity, in the ground state by Hund's rules (`ground_state_magnetic_moments` of ASE), with
@@ -39,7 +40,7 @@ def energy_of_atom(method: str, basis: str, element: str) -> tuple[float, int]:
         mean_field = scf.UHF(atom) if method == "ccsd(t)" else dft.UKS(atom, xc=method)
         if method != "ccsd(t)":
             mean_field.grids.level = 6
-            mean_field.nlc = ""
+            mean_field.nlc = False  # the D3(BJ) form of wB97M-V has no VV10 part
         mean_field.conv_tol, mean_field.init_guess = 1e-10, start
         mean_field.kernel()
         for _ in range(5):
@@ -65,7 +66,8 @@ def energy_of_atom(method: str, basis: str, element: str) -> tuple[float, int]:
 def main() -> None:
     table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerow(["level_of_theory", "element", "n_unpaired", "energy_hartree", "program"])
-    for level, (method, basis, elements) in LEVELS.items():
+    for level in sys.argv[1:] or LEVELS:
+        method, basis, elements = LEVELS[level]
         for element in elements:
             energy, n_unpaired = energy_of_atom(method, basis, element)
             table.writerow([level, element, n_unpaired, f"{energy:.6f}", f"PySCF {pyscf.__version__}"])
