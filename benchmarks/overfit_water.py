@@ -16,11 +16,11 @@ import torch
 from peers.water import water_box
 
 from gpip.config.backbones import MODELS
-from gpip.config.labels import TBLiteLabels
+from gpip.config.engines import TBLiteLabels
 from gpip.config.optimization import Optimization
 from gpip.core.frame import Frame
 from gpip.graphs.batching import graph_from_frames
-from gpip.labelling.tblite import TBLiteLabeller
+from gpip.labelling.engines.tblite import TBLite
 from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
 from gpip.training.scales import fit_scales
@@ -74,7 +74,7 @@ class Labelled(NamedTuple):
 def labelled_boxes() -> Labelled:
     boxes = [water_box(seed, n_side=2, noise_angstrom=0.03) for seed in range(8)]
     frames = [Frame(box.species, box.positions, box.cell, np.ones(3, dtype=bool)) for box in boxes]
-    labeller = TBLiteLabeller(TBLiteLabels(source="tblite", system="water", temperature_kelvin=300, n_frames=8))
+    labeller = TBLite(TBLiteLabels(source="tblite", system="water", temperature_kelvin=300, n_frames=8))
     labels = [labeller.label(frame) for frame in frames]
     energies = torch.tensor([label[0] for label in labels])
     return Labelled(

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from gpip.config.composition import in_words
-from gpip.config.labels import PublishedLabels
+from gpip.config.labels import ComputedLabels
 from gpip.config.project import Project, json_schema, load_project
 from gpip.core.errors import InputError
 
@@ -49,9 +49,10 @@ def summarise(project: Project) -> Iterator[str]:
         InputError: published files are missing or damaged, or its frames are fewer than an experiment splits.
     """
     from gpip.forcefields.available import check_force_fields
-    from gpip.labelling.available import check_labels
+    from gpip.labelling.available import check_engines, check_labels
 
     check_force_fields(project)
+    check_engines(project)
     yield f"seed {project.seed}"
     for name, system in project.systems.items():
         npt, length = system.npt, system.box.length_angstrom
@@ -68,14 +69,18 @@ def summarise(project: Project) -> Iterator[str]:
         yield f"recipe {name}: {', '.join(tasks)}"
     available = check_labels(project)
     for name, labels in project.labels.items():
-        if isinstance(labels, PublishedLabels):
+        if isinstance(labels, ComputedLabels):
+            runs: dict[str, list[str]] = {}
+            for system, temperature_kelvin in project.selected_runs(labels):
+                runs.setdefault(system, []).append(f"{temperature_kelvin:g}")
+            sources = "; ".join(f"{system} at {', '.join(kelvin)} K" for system, kelvin in runs.items())
+            yield (
+                f"labels {name}: {labels.selected.n_frames} frames ({labels.selected.method}) of {sources} by "
+                f"{labels.source} in {labels.n_jobs} jobs"
+            )
+        else:
             found = f"{available[name]} frames" if name in available else "not used by any experiment"
             yield f"labels {name}: read from {labels.path}, {found}"
-        else:
-            yield (
-                f"labels {name}: {labels.n_frames} frames of {labels.system} at "
-                f"{labels.temperature_kelvin:g} K by {labels.method} in {labels.n_jobs} jobs"
-            )
     for name, experiment in project.experiments.items():
         runs = len(experiment.backbones) * len(experiment.arms) * len(experiment.n_train)
         yield (

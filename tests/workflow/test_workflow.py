@@ -124,6 +124,49 @@ def test_every_network_goes_the_whole_way(tmp_path):
             assert (rdf.g > 0).any()
 
 
+def test_labels_of_several_systems_go_the_whole_way(tmp_path):
+    """A liquid at two temperatures and a molecule without a box, selected by the features of a pre-trained network."""
+    from gpip.core.files import read_json
+    from gpip.datasets.reader import Dataset
+
+    config = yaml.safe_load((ROOT / "tests/workflow/tiny/config.yaml").read_text())
+    config["systems"].pop("lifsi")
+    config["backbones"].pop("painn")
+    descriptor = {"kind": "backbone", "pretraining_set": "water", "backbone": "schnet", "recipe": "gpip"}
+    selection = {
+        "method": "farthest",
+        "n_frames": 14,
+        "from": [{"system": "water", "temperatures_kelvin": [200, 300]}, {"system": "ethanol"}],
+        "descriptor": descriptor,
+    }
+    config["labels"] = {
+        "both": {"source": "tblite", "selection": selection, "frames_per_job": 6, "time_limit_seconds": 100}
+    }
+    experiment = config["experiments"]["water"]
+    experiment |= {"labels": "both", "backbones": ["schnet"], "initialisations": ["scratch", "gpip"], "n_train": [4]}
+    experiment["split"] = {"n_validation": 3, "n_test": 7}
+    experiment["ml_md"] |= {"system": "water", "duration_ps": 0.1, "n_replicas": 1}
+    experiment["metrics"] = {"reference": "labels", "rdf_max_angstrom": 3.0, "rdf_bins": 60}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    done = snakemake(tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    results = tmp_path / "results"
+    labels = Dataset(results / "labels/both/labels.h5")
+    assert {name: system.n_atoms for name, system in labels.systems.items()} == {"ethanol": 9, "water": 24}
+    table = read_json(results / "labels/both/indices.json")["frames"]
+    assert len(table) == len(labels) == 14
+    assert {one["temperature_kelvin"] for one in table if one["system"] == "water"} == {200.0, 300.0}
+    errors = pd.read_csv(results / "report/errors.csv")
+    assert (errors.test_force_mae_mev_per_angstrom > 0).all()
+    assert (results / "report/index.html").exists()
+    assert rules_to_run(tmp_path) == {}
+    config["labels"]["both"]["checks"] = {"max_force_ev_per_angstrom": 40}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    again = rules_to_run(tmp_path)
+    assert "merge_labels" in again
+    assert not {"label_chunk", "select_configurations", "run_classical_md"} & set(again)
+
+
 def changed(finished, *path_and_value):
     """What runs again once one value of the configuration is another."""
     *path, last, value = path_and_value
@@ -253,11 +296,11 @@ def test_a_changed_published_file_is_read_again(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     done = snakemake(tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    assert (tmp_path / "results/benchmarks/read_published_labels/oh.tsv").exists()
+    assert (tmp_path / "results/benchmarks/read_labels/oh.tsv").exists()
     assert rules_to_run(tmp_path) == {}
     np.savez(tmp_path / "oh.npz", **arrays | {"E": np.ones(8)})
     again = rules_to_run(tmp_path)
-    assert again == {"read_published_labels": 1, "split_labels": 1, "fine_tune": 1, "build_report": 1}
+    assert again == {"read_labels": 1, "split_labels": 1, "fine_tune": 1, "build_report": 1}
 
 
 def test_lint():

@@ -3,14 +3,14 @@ import re
 from pathlib import Path
 
 from gpip.config import plan, project_from
-from gpip.config.labels import PublishedLabels
+from gpip.config.labels import BackboneDescriptor, ComputedLabels
 from gpip.core.errors import InputError
 from gpip.core.seeds import seed_for
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.config.systems import temperature_label
 from gpip.forcefields.available import check_force_fields
-from gpip.labelling.available import check_labels
-from gpip.labelling.published import published_files
+from gpip.labelling.available import check_engines, check_labels
+from gpip.labelling.registry import make_reader
 from snakemake.exceptions import WorkflowError
 
 SOURCE = Path(workflow.basedir) / "src"
@@ -26,6 +26,7 @@ try:
     check_labels(project)
     if workflow.is_main_process:  # the jobs it starts read this file, too
         check_force_fields(project)
+        check_engines(project)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -86,19 +87,35 @@ def runs_of_set(wildcards):
     return plan.classical_runs(project, project.sets[wildcards.set])
 
 
-def labelled_run(wildcards):
-    """Folder of the classical run that labels are drawn from."""
-    labels = project.labels[wildcards.labels]
-    return f"results/classical_md/{labels.system}/{temperature_label(labels.temperature_kelvin)}K"
+COMPUTED_LABELS = {name for name, labels in project.labels.items() if isinstance(labels, ComputedLabels)}
 
 
-def published(wildcards):
+def selected_runs(wildcards):
+    """System and temperature label of each classical run that labels are selected from."""
+    runs = project.selected_runs(project.labels[wildcards.labels])
+    return [(system, temperature_label(temperature_kelvin)) for system, temperature_kelvin in runs]
+
+
+def checkpoint_of_descriptor(wildcards):
+    """The pre-trained network whose features configurations are selected by; nothing for other methods."""
+    descriptor = project.labels[wildcards.labels].selected.descriptor
+    if not isinstance(descriptor, BackboneDescriptor):
+        return []
+    return f"results/pretraining/{descriptor.pretraining_set}/{descriptor.backbone}/{descriptor.recipe}/model.ckpt"
+
+
+def labelled_path(wildcards):
     """The file or folder of labels that are read, not computed."""
     return project.data_path(project.labels[wildcards.labels].path)
 
 
 def labels_of_experiment(wildcards):
     return f"results/labels/{project.experiments[wildcards.experiment].labels}/labels.h5"
+
+
+def isolated_atoms_of_experiment(wildcards):
+    """Energies of isolated atoms at the level of theory of the labels."""
+    return f"results/labels/{project.experiments[wildcards.experiment].labels}/isolated_atoms.json"
 
 
 def arm_of(wildcards):
@@ -226,11 +243,12 @@ def benchmark_files():
     files += [f"measure_system/{system}" for system in systems]
     files += [f"make_dataset/{name}" for name in project.sets]
     for name in plan.used_labels(project):
-        if isinstance(project.labels[name], PublishedLabels):
-            files += [f"read_published_labels/{name}"]
-        else:
-            files += [f"draw_configurations/{name}", f"merge_labels/{name}"]
+        if name in COMPUTED_LABELS:
+            files += [f"select_configurations/{name}", f"merge_labels/{name}"]
             files += [f"label_chunk/{name}/{chunk}" for chunk in range(project.labels[name].n_jobs)]
+        else:
+            files += [f"read_labels/{name}"]
+        files += [f"label_isolated_atoms/{name}"]
     files += ["pretrain/{set}/{backbone}/{recipe}".format(**run) for run in plan.pretraining_runs(project)]
     files += [f"fine_tune/{RUN}".format(**run) for run in plan.fine_tuning_runs(project)]
     files += [

@@ -24,6 +24,7 @@ rule fine_tune:
         labels=labels_of_experiment,
         split=rules.split_labels.output.split,
         pretrained=pretrained_of,
+        isolated_atoms=isolated_atoms_of_experiment,
     output:
         checkpoint=f"results/finetuning/{RUN}/model.ckpt",
         history=f"results/finetuning/{RUN}/history.csv",

@@ -16,6 +16,8 @@ rule measure_ml_md:
     params:
         settings=lambda w: dump(project.experiments[w.experiment].metrics),
         labels=lambda w: project.experiments[w.experiment].labels,
+        system=lambda w: project.experiments[w.experiment].ml_md.system,
+        temperature_kelvin=lambda w: project.experiments[w.experiment].ml_md.temperature_kelvin,
         reference_step_fs=reference_step_fs,
         version=STAGE_VERSIONS["metrics"],
     script:

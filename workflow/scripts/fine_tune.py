@@ -20,5 +20,6 @@ with logged_job(snakemake.log[0]):
         seed=snakemake.params.seed,
         n_threads=snakemake.threads,
         device="cuda" if snakemake.resources.gpu else "cpu",
+        isolated_atoms=Path(snakemake.input.isolated_atoms),
         outputs=Outputs(**{name: Path(path) for name, path in snakemake.output.items()}),
     )

@@ -1,4 +1,4 @@
-from gpip.config.labels import TBLiteLabels
+from gpip.config.label_sources import label_settings
 from gpip.core.jobs import logged_job
 
 with logged_job(snakemake.log[0]):
@@ -6,8 +6,9 @@ with logged_job(snakemake.log[0]):
 
     label_chunk(
         snakemake.input.configurations,
-        TBLiteLabels.model_validate(snakemake.params.settings),
+        label_settings(snakemake.params.settings),
         int(snakemake.wildcards.chunk),
         snakemake.output.chunk,
         snakemake.output.rejected,
+        snakemake.params.charges,
     )

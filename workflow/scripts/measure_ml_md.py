@@ -11,7 +11,9 @@ with logged_job(snakemake.log[0]):
     files, params = snakemake.input, snakemake.params
     settings, path = Metrics.model_validate(params.settings), Path(files.reference)
     if settings.reference == "labels":
-        reference = labelled_reference(path, params.labels, params.reference_step_fs)
+        reference = labelled_reference(
+            path, params.labels, params.reference_step_fs, params.system, params.temperature_kelvin
+        )
     else:
         reference = classical_reference(settings.reference, path, params.reference_step_fs)
     made = provenance("metrics", settings, inputs=[files.trajectory, path])

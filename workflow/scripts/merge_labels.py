@@ -1,4 +1,4 @@
-from gpip.config.labels import TBLiteLabels
+from gpip.config.label_sources import label_settings
 from gpip.core.jobs import logged_job
 
 with logged_job(snakemake.log[0]):
@@ -7,7 +7,7 @@ with logged_job(snakemake.log[0]):
     merge_chunks(
         snakemake.input.chunks,
         snakemake.input.rejected,
-        TBLiteLabels.model_validate(snakemake.params.settings),
+        label_settings(snakemake.params.settings),
         snakemake.output.labels,
         snakemake.output.rejected,
     )

@@ -5,14 +5,16 @@ with logged_job(snakemake.log[0]):
     from gpip.datasets.reader import Dataset
     from gpip.datasets.splits import read_split
     from gpip.ml_md.driver import run_ml_md
-    from gpip.ml_md.start import start_frames
+    from gpip.ml_md.start import possible_starts, start_frames
     from gpip.models.checkpoint import load_potential
 
     files, settings = snakemake.input, MLMD.model_validate(snakemake.params.settings)
-    starts = start_frames(read_split(files.split).test, settings.n_replicas, snakemake.params.seed)
+    labels = Dataset(files.labels)
+    candidates = possible_starts(labels, read_split(files.split).test, settings.system, settings.n_replicas)
+    starts = start_frames(candidates, settings.n_replicas, snakemake.params.seed)
     run_ml_md(
         load_potential(files.checkpoint),
-        Dataset(files.labels).frames(starts),
+        labels.frames(starts),
         starts,
         settings,
         snakemake.params.seed,

@@ -8,5 +8,6 @@ with logged_job(snakemake.log[0]):
 
     params, labels = snakemake.params, snakemake.input.labels
     settings = Split.model_validate(params.settings)
-    split = split_frames(len(Dataset(labels)), settings, params.n_train, params.seed, f"split of {labels}")
+    lengths = [len(frames) for _, _, frames in Dataset(labels).runs()]
+    split = split_frames(lengths, settings, params.n_train, params.seed, f"split of {labels}")
     write_split(snakemake.output.split, split, provenance("splits", settings, params.seed, [labels]))

@@ -25,11 +25,12 @@ class Strict(BaseModel):
     def _refuse_unknown_keys(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
+        shown = [field.alias or name for name, field in cls.model_fields.items()]
         for key in given:
-            if key not in cls.model_fields:
-                guess = nearest(str(key), cls.model_fields)
+            if key not in shown and not (key in cls.model_fields and cls.model_config.get("populate_by_name")):
+                guess = nearest(str(key), shown)
                 hint = f"did you mean {guess!r}? " if guess else ""
-                raise ValueError(f"unknown key {key!r}; {hint}known keys: {', '.join(cls.model_fields)}")
+                raise ValueError(f"unknown key {key!r}; {hint}known keys: {', '.join(shown)}")
         return given
 
 

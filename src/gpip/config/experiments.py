@@ -56,6 +56,8 @@ class FineTuning(Strict):
 class MLMD(Strict):
     """Dynamics driven by each fine-tuned network; all replicas advance as one batch."""
 
+    system: Name | None = None
+    """Whose test configurations the replicas start from; needed where the labels hold several systems."""
     thermostat: Literal["langevin", "nose-hoover", "nve"] = "nose-hoover"
     """`nve` is none: velocities are drawn once, at the temperature, and the total energy is kept."""
     temperature_kelvin: Positive = 300.0

@@ -1,11 +1,14 @@
-"""Settings of reference energies and forces: computed by an engine, or read from published files."""
+"""Settings of reference energies and forces that hold for every source: what is selected, checked and allowed to fail.
+
+The settings of each engine are in `gpip.config.engines`, those of each file format in `gpip.config.readers`.
+"""
 
 from typing import Annotated, Literal
 
 from ase.data import chemical_symbols
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from gpip.config.base import Count, Name, Positive, Strict
+from gpip.config.base import Count, Fraction, Name, NotNegative, Positive, Strict
 
 
 class Checks(Strict):
@@ -19,12 +22,87 @@ class Checks(Strict):
     """Closest contact of two atoms, periodic images included."""
 
 
+class Source(Strict):
+    """Classical runs that configurations are selected from."""
+
+    system: Name
+    temperatures_kelvin: list[Positive] | None = Field(None, min_length=1)
+    """Null takes every temperature that the system is sampled at."""
+
+
+class BackboneDescriptor(Strict):
+    """Features of the atoms of a pre-trained network, averaged over the atoms of a configuration."""
+
+    kind: Literal["backbone"]
+    pretraining_set: Name
+    backbone: Name
+    recipe: Name
+
+
+class SOAPDescriptor(Strict):
+    """Smooth overlap of atomic positions (Bartók et al. 2013), averaged over the atoms; needs the package dscribe."""
+
+    kind: Literal["soap"]
+    cutoff_angstrom: Positive = 5.0
+    n_max: Count = 6
+    """Radial basis functions."""
+    l_max: int = Field(4, ge=0, le=12)
+    """Largest degree of the spherical harmonics."""
+    sigma_angstrom: Positive = 0.5
+    """Width of the Gaussian that stands for an atom."""
+
+
+Descriptor = Annotated[BackboneDescriptor | SOAPDescriptor, Field(discriminator="kind")]
+
+
+class Selection(Strict):
+    """Which configurations of classical runs are labelled."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    method: Literal["even", "random", "farthest"] = "even"
+    """`even`: evenly in time, with an equal share for each run. `random`: drawn from all runs together by the seed of
+    the project. `farthest`: each configuration is the one farthest from those selected before it in the space of a
+    descriptor."""
+    n_frames: Count
+    """Of all runs together."""
+    sources: list[Source] = Field(alias="from", min_length=1)
+    """Systems and temperatures, for example `[{system: water, temperatures_kelvin: [300, 400]}, {system: brine}]`."""
+    descriptor: Descriptor | None = None
+    """Of `method: farthest`."""
+    min_rmsd_angstrom: NotNegative = 0.01
+    """A configuration is skipped as a near-duplicate, and replaced by another, when the root mean square distance of
+    its atoms from those of a selected one is not larger than this. A common shift is taken out, and for molecules
+    without a box a common rotation."""
+    min_descriptor_distance: NotNegative = 0.0
+    """Likewise for the distance in the descriptor, in which each component has unit variance over the candidates."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Selection":
+        if (self.method == "farthest") != (self.descriptor is not None):
+            raise ValueError(
+                "method farthest needs a descriptor, for example {kind: soap}"
+                if self.method == "farthest"
+                else f"descriptor is for method farthest, but method is {self.method}"
+            )
+        if self.min_descriptor_distance and self.descriptor is None:
+            raise ValueError("min_descriptor_distance needs a descriptor: use min_rmsd_angstrom, or method farthest")
+        systems = [one.system for one in self.sources]
+        if len(set(systems)) < len(systems):
+            raise ValueError(f"from names a system twice: {systems}; list its temperatures_kelvin together")
+        for one in self.sources:
+            if one.temperatures_kelvin and len(set(one.temperatures_kelvin)) < len(one.temperatures_kelvin):
+                raise ValueError(f"from: temperatures_kelvin of {one.system} holds the same temperature twice")
+        return self
+
+
 ReferenceChoice = Literal["fitted", "isolated"] | dict[str, Annotated[float, Field(allow_inf_nan=False)]]
 
 
 class LabelSettings(Strict):
-    """What all labels have."""
+    """What all labels have, computed or read."""
 
+    checks: Checks = Checks()
     reference_energies: ReferenceChoice | None = None
     """Energy per element that a network starts from. `isolated`: energies of isolated atoms at the level of theory of
     the labels, corrected by what the compositions of the training frames determine. `{H: -13.6, O: -2041.8}`: the same,
@@ -45,27 +123,76 @@ class LabelSettings(Strict):
         return given
 
 
-class TBLiteLabels(LabelSettings):
-    """Configurations drawn from a classical run, labelled with GFN-xTB."""
+class ComputedLabels(LabelSettings):
+    """Configurations of classical runs, labelled by an engine. The short form `system`, `temperature_kelvin` and
+    `n_frames` selects evenly from one run; `selection` says everything."""
 
-    source: Literal["tblite"]
-    system: Name
-    temperature_kelvin: Positive
-    n_frames: Count
-    """Drawn evenly over the run."""
+    selection: Selection | None = None
+    """Which configurations of which systems and temperatures."""
+    system: Name | None = None
+    """Of the short form."""
+    temperature_kelvin: Positive | None = None
+    """Of the classical run, in the short form."""
+    n_frames: Count | None = None
+    """Of the short form: taken evenly in time from one run."""
     frames_per_job: Count = 10
-    method: Literal["GFN1-xTB", "GFN2-xTB"] = "GFN1-xTB"
-    accuracy: Positive = 1.0
-    max_iterations: Count = 250
-    electronic_temperature_kelvin: Positive = 300.0
-    checks: Checks = Checks()
+    time_limit_seconds: Positive | None = None
+    """For one frame. A calculation that takes longer is stopped and its frame listed as failed; null: no limit."""
+    max_failed_fraction: Fraction = 0.1
+    """The run stops when the engine failed for more than this part of the frames."""
+    cores: Count = 1
+    """Of each job."""
+    charge: int | dict[Name, int] | None = None
+    """Total charge in e, one for all or by system; null: the sum of the charges of the species."""
+    multiplicity: Count | dict[Name, Count] = 1
+    """2S + 1, one for all or by system; an odd number of electrons needs an even one."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "ComputedLabels":
+        short = {name: getattr(self, name) for name in ("system", "temperature_kelvin", "n_frames")}
+        if self.selection is not None and any(value is not None for value in short.values()):
+            given = [name for name, value in short.items() if value is not None]
+            raise ValueError(f"selection and {', '.join(given)} are given: move {', '.join(given)} into selection")
+        if self.selection is None:
+            missing = [name for name, value in short.items() if value is None]
+            if missing:
+                raise ValueError(
+                    f"{', '.join(missing)} missing: give system, temperature_kelvin and n_frames, or a selection"
+                )
+        for what in ("charge", "multiplicity"):
+            value = getattr(self, what)
+            unknown = set(value) - set(self.systems) if isinstance(value, dict) else ()
+            if unknown:
+                raise ValueError(f"{what} names {', '.join(sorted(unknown))}, which is not labelled: {self.systems}")
+        return self
+
+    @property
+    def selected(self) -> Selection:
+        """The selection, the short form written out."""
+        if self.selection is not None:
+            return self.selection
+        source = Source(system=self.system, temperatures_kelvin=[self.temperature_kelvin])
+        return Selection(n_frames=self.n_frames, sources=[source])
+
+    @property
+    def systems(self) -> list[str]:
+        return [one.system for one in self.selected.sources]
 
     @property
     def n_jobs(self) -> int:
-        return -(-self.n_frames // self.frames_per_job)
+        return -(-self.selected.n_frames // self.frames_per_job)
+
+    def charge_of(self, system: str) -> int | None:
+        """Charge in e that is given for a system; None where the species decide."""
+        return self.charge.get(system) if isinstance(self.charge, dict) else self.charge
+
+    def n_unpaired_of(self, system: str) -> int:
+        """Unpaired electrons of a system."""
+        multiplicity = self.multiplicity.get(system, 1) if isinstance(self.multiplicity, dict) else self.multiplicity
+        return multiplicity - 1
 
 
-class PublishedLabels(LabelSettings):
+class FileLabels(LabelSettings):
     """What all labels have that are read from existing files."""
 
     path: str
@@ -75,35 +202,12 @@ class PublishedLabels(LabelSettings):
     time_step_fs: Positive | None = None
     """Time between frames, where they are one trajectory in order; diffusion needs it."""
     temperature_kelvin: Positive | None = None
-    checks: Checks = Checks()
 
     @model_validator(mode="after")
-    def _level_of_isolated_atoms(self) -> "PublishedLabels":
+    def _level_of_isolated_atoms(self) -> "FileLabels":
         if self.reference_energies == "isolated" and self.level_of_theory is None:
             raise ValueError(
                 "reference_energies isolated needs level_of_theory, by which isolated atoms are found in a table; or "
                 "give their energies, {H: ..., O: ...} in eV, or fitted"
             )
         return self
-
-
-class DeePMDLabels(PublishedLabels):
-    """A DeePMD folder: type.raw, type_map.raw and set.*/{coord,box,energy,force}.npy in Å and eV."""
-
-    source: Literal["deepmd"]
-
-
-class NPZLabels(PublishedLabels):
-    """A NumPy archive of one molecule without a box, as those of MD17, rMD17 and sGDML."""
-
-    source: Literal["npz"]
-    energy_unit: Literal["kcal/mol", "kJ/mol", "eV", "hartree"] = "kcal/mol"
-    length_unit: Literal["angstrom", "bohr"] = "angstrom"
-    """Forces are in energy_unit per length_unit."""
-    keys: dict[Literal["positions", "energy", "forces", "species"], str] = {}
-    """Names of the arrays in the file, where they are none of R, positions, coords; E, energy, energies; F, forces;
-    z, atomic_numbers, nuclear_charges."""
-
-
-Labels = Annotated[TBLiteLabels | DeePMDLabels | NPZLabels, Field(discriminator="source")]
-PUBLISHED = {"deepmd": DeePMDLabels, "npz": NPZLabels}

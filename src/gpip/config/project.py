@@ -12,7 +12,8 @@ from gpip.config.backbones import Backbone
 from gpip.config.base import Name, Strict
 from gpip.config.baselines import Baseline
 from gpip.config.experiments import Experiment
-from gpip.config.labels import Labels, TBLiteLabels
+from gpip.config.label_sources import Labels
+from gpip.config.labels import BackboneDescriptor, ComputedLabels
 from gpip.config.layers import resolved
 from gpip.config.pretraining import Pretraining
 from gpip.config.systems import System
@@ -61,14 +62,8 @@ class Project(Strict):
         for name, recipe in self.pretraining.recipes.items():
             self._check_learning_rates(f"pretraining.recipes.{name}.optimization", recipe.optimization)
         for name, labels in self.labels.items():
-            if isinstance(labels, TBLiteLabels):
-                self._check_classical_run(f"labels.{name}", labels.system, labels.temperature_kelvin)
-                available = self.systems[labels.system].sampling.n_frames
-                if labels.n_frames > available:
-                    raise ValueError(
-                        f"labels.{name}.n_frames: {labels.n_frames} wanted, but the classical run of "
-                        f"{labels.system} keeps {available}: lengthen production_ps or ask for fewer"
-                    )
+            if isinstance(labels, ComputedLabels):
+                self._check_selection(f"labels.{name}", labels)
         for name in self.baselines:
             if name in self.backbones:
                 raise ValueError(f"baselines.{name}: a backbone has this name, and tables show both: take another")
@@ -84,6 +79,69 @@ class Project(Strict):
                 f"{where}.temperature_kelvin: {temperature_kelvin:g} K is not sampled by system {system!r}; "
                 f"its temperatures_kelvin are {sampled}"
             )
+
+    def _check_selection(self, where: str, labels: ComputedLabels) -> None:
+        selection = labels.selected
+        at = where if labels.selection is None else f"{where}.selection"
+        for source in selection.sources:
+            _known(f"{at}.{'system' if labels.selection is None else 'from'}", source.system, self.systems)
+            for temperature_kelvin in source.temperatures_kelvin or ():
+                self._check_classical_run(at, source.system, temperature_kelvin)
+        runs = self.selected_runs(labels)
+        lengths = [self.systems[system].sampling.n_frames for system, _ in runs]
+        share = -(-selection.n_frames // len(runs)) if selection.method == "even" else 0
+        if selection.n_frames > sum(lengths) or share > min(lengths):
+            kept = ", ".join(f"{n} ({s} at {t:g} K)" for (s, t), n in zip(runs, lengths, strict=True))
+            equal = f", {share} from each run," if share and len(runs) > 1 else ""
+            raise ValueError(
+                f"{at}.n_frames: {selection.n_frames} wanted{equal} but the classical runs keep {kept}: lengthen "
+                "production_ps or ask for fewer"
+            )
+        if selection.method == "even" and selection.n_frames < len(runs):
+            raise ValueError(
+                f"{at}.n_frames: {selection.n_frames} frames are fewer than the {len(runs)} runs that they are "
+                "selected from: ask for more, or for fewer temperatures"
+            )
+        if isinstance(selection.descriptor, BackboneDescriptor):
+            descriptor = selection.descriptor
+            _known(f"{at}.descriptor.pretraining_set", descriptor.pretraining_set, self.sets)
+            _known(f"{at}.descriptor.backbone", descriptor.backbone, self.backbones)
+            _known(f"{at}.descriptor.recipe", descriptor.recipe, self.pretraining.recipes)
+        for system in labels.systems:
+            self._check_electrons(where, system, labels)
+
+    def _check_electrons(self, where: str, system: str, labels: ComputedLabels) -> None:
+        charge, n_unpaired = self.label_charge(labels, system), labels.n_unpaired_of(system)
+        n_electrons = self.systems[system].n_protons - charge
+        if n_unpaired > n_electrons or (n_electrons - n_unpaired) % 2:
+            raise ValueError(
+                f"{where}: {system} has {n_electrons} electrons (charge {charge:+d} e), which multiplicity "
+                f"{n_unpaired + 1} does not fit: correct charge or multiplicity"
+            )
+
+    def _check_ml_md_system(self, where: str, experiment: Experiment, labels: ComputedLabels) -> None:
+        if experiment.ml_md is None:
+            return
+        if experiment.ml_md.system is None and len(labels.systems) > 1:
+            raise ValueError(
+                f"{where}.ml_md.system: labels {experiment.labels!r} hold {', '.join(labels.systems)}; say which of "
+                "them the dynamics starts from"
+            )
+        if experiment.ml_md.system is not None:
+            _known(f"{where}.ml_md.system", experiment.ml_md.system, labels.systems)
+
+    def selected_runs(self, labels: ComputedLabels) -> list[tuple[str, float]]:
+        """System and temperature in K of each classical run that labels are selected from, in the order of a file."""
+        return sorted(
+            (source.system, temperature_kelvin)
+            for source in labels.selected.sources
+            for temperature_kelvin in source.temperatures_kelvin or self.systems[source.system].temperatures_kelvin
+        )
+
+    def label_charge(self, labels: ComputedLabels, system: str) -> int:
+        """Total charge in e of a labelled system: what the labels say, else the sum over its species."""
+        given = labels.charge_of(system)
+        return self.systems[system].charge if given is None else given
 
     def _check_learning_rates(self, where: str, optimization: Any) -> None:
         if isinstance(optimization.learning_rate, dict):
@@ -136,8 +194,9 @@ class Project(Strict):
                 raise ValueError(f"{where}: learning_rate of {what} names no value for {sorted(missing)}")
         self._check_learning_rates(f"{where}.fine_tuning.optimization", experiment.fine_tuning.optimization)
         labels = self.labels[experiment.labels]
-        if isinstance(labels, TBLiteLabels):
-            check_split(where, experiment, labels.n_frames)
+        if isinstance(labels, ComputedLabels):
+            check_split(where, experiment, labels.selected.n_frames, len(self.selected_runs(labels)))
+            self._check_ml_md_system(where, experiment, labels)
         if experiment.ml_md and experiment.ml_md.n_seeds > len(experiment.seeds):
             raise ValueError(f"{where}.ml_md.n_seeds: {experiment.ml_md.n_seeds} of {len(experiment.seeds)} seeds")
         if experiment.ml_md and experiment.ml_md.n_replicas > experiment.split.n_test:
@@ -182,10 +241,10 @@ class Project(Strict):
         return path
 
 
-def check_split(where: str, experiment: Experiment, n_frames: int) -> None:
+def check_split(where: str, experiment: Experiment, n_frames: int, n_trajectories: int = 1) -> None:
     """Raise InputError when training, validation, test and gaps need more frames than there are labels."""
     split = experiment.split
-    gaps = 2 * split.gap if split.kind == "time" else 0
+    gaps = 2 * split.gap * n_trajectories if split.kind == "time" else 0
     needed = max(experiment.n_train) + split.n_validation + split.n_test + gaps
     if needed > n_frames:
         raise InputError(

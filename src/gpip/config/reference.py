@@ -32,7 +32,8 @@ def _collect(model: type[BaseModel], place: str, sections: dict[type[BaseModel],
         return
     sections[model] = place if place == "top level" else f"`{place}`"
     for name, field in model.model_fields.items():
-        inside = name if place == "top level" else f"{place}.{name}"
+        key = field.alias or name
+        inside = key if place == "top level" else f"{place}.{key}"
         named = get_origin(_plain(field.annotation)) is dict
         for inner in _models(field.annotation):
             _collect(inner, f"{inside}.name" if named else inside, sections)
@@ -42,7 +43,7 @@ def _section(model: type[BaseModel], place: str) -> str:
     lines = [f"\n## {place}\n", f"{_text(model.__doc__)}\n", "| key | value | default | |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         value, meaning = _value(field), _text(field.description)
-        lines.append(f"| `{name}` | {value} | {_default(field)} | {meaning} |")
+        lines.append(f"| `{field.alias or name}` | {value} | {_default(field)} | {meaning} |")
     presets = getattr(model, "presets", None)
     for name, values in (presets or {}).items():
         lines.append(f"\nPreset `{name}`: " + ", ".join(f"{key} {value}" for key, value in values.items()))

@@ -303,6 +303,16 @@ class System(Strict):
         return _amounts("species", self.contents)
 
     @property
+    def charge(self) -> int:
+        """Total charge, e."""
+        return sum(one.charge * n for one, n in self.amounts.items())
+
+    @property
+    def n_protons(self) -> int:
+        """Sum of the atomic numbers."""
+        return sum(one.n_protons * n for one, n in self.amounts.items())
+
+    @property
     def expected_density_g_per_cm3(self) -> float:
         """The density given, or a first guess of what constant pressure will find."""
         return self.density if isinstance(self.density, float) else estimated_density(self.amounts)

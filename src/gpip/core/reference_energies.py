@@ -20,7 +20,7 @@ from gpip.core.files import read_json, write_json
 from gpip.core.species import N_SPECIES
 
 MAX_SHARE_EV_PER_ATOM = 15.0
-"""No bond is this strong: labels further from their isolated atoms are of another level of theory (N2: 5 eV per atom)."""
+"""Labels that are further from their isolated atoms have another level of theory: N2 is bound by 5 eV per atom."""
 SHOWN = 3
 
 
@@ -113,7 +113,7 @@ class Compositions:
         return ", ".join(first) + (f" and {more} more" if more else "")
 
     def determines(self, numbers: np.ndarray) -> bool:
-        """Whether the reference energies of these atoms add up to the same whatever is chosen for what is undetermined."""
+        """Whether the sum of the reference energies of these atoms is the same for every choice of the undetermined."""
         counts = dict(zip(*np.unique(numbers, return_counts=True), strict=True))
         if set(counts) - set(self.elements):
             return False

@@ -70,6 +70,13 @@ class Species(NamedTuple):
     def is_water(self) -> bool:
         return self.elements == ("O", "H", "H")
 
+    @property
+    def n_protons(self) -> int:
+        """Sum of the atomic numbers."""
+        from rdkit.Chem import GetPeriodicTable
+
+        return sum(map(GetPeriodicTable().GetAtomicNumber, self.elements))
+
 
 @cache
 def find_species(where: str, name: str, smiles: str | None = None, density_g_per_cm3: float | None = None) -> Species:

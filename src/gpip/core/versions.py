@@ -12,7 +12,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "classical_md": 2,
     "dataset": 1,
     "pretraining": 5,
-    "labels": 1,
+    "labels": 2,
     "isolated_atoms": 1,
     "splits": 1,
     "finetuning": 5,

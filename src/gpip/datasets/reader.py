@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,26 @@ class Dataset(Sequence[Frame]):
             temperature_kelvin=float(system.temperature[frame]),
             system=system.name,
         )
+
+    def system_of(self, index: int) -> str:
+        """Name of the system of a frame."""
+        return self._locate(index)[0].name
+
+    def source_frame_of(self, index: int) -> int:
+        """Number of a frame in the file it was drawn from; that in its system where this is not known."""
+        system, frame = self._locate(index)
+        return frame if system.source_frame is None else int(system.source_frame[frame])
+
+    def runs(self) -> list[tuple[str, float, range]]:
+        """System, temperature in K and indices of each stretch of frames of one system at one temperature."""
+        found = []
+        for system, end in zip(self.systems.values(), self._ends, strict=True):
+            first = int(end) - system.n_frames
+            kelvin = np.nan_to_num(system.temperature, nan=-1.0)
+            starts = np.flatnonzero(np.diff(kelvin, prepend=np.inf))
+            for start, stop in pairwise([*starts.tolist(), system.n_frames]):
+                found.append((system.name, float(system.temperature[start]), range(first + start, first + stop)))
+        return found
 
     def name_of(self, index: int) -> str:
         """Where a frame is, in words: file, system, number within it, number in the source where that is known."""

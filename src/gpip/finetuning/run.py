@@ -53,7 +53,8 @@ def fine_tune(
 ) -> None:
     """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames.
 
-    `isolated_atoms` is a file of energies of isolated atoms on which reference energies are anchored; None: fitted alone.
+    `isolated_atoms` is a file of energies of isolated atoms, on which reference energies are anchored; without it they
+    are fitted to the training frames alone.
 
     Raises:
         InputError: an atom has no neighbour within the network's cutoff, a loss is not finite, or the labels do not
@@ -64,7 +65,8 @@ def fine_tune(
     used = dataset.subset(sorted(index for part in parts.values() for index in part))
     check_neighbours(used, backbone.cutoff_angstrom, f"cutoff_angstrom of this {backbone.model} backbone")
     frames = {name: dataset.frames(parts[name]) for name in ("train", "validation", "test")}
-    potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed, read_anchors(isolated_atoms))
+    anchors = read_anchors(isolated_atoms)
+    potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed, anchors)
     potential.to(training_device(device))
     step_0 = errors_on(potential, frames["validation"])
     _print_start(record, step_0)

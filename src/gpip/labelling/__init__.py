@@ -1,1 +1,1 @@
-"""Reference energies and forces: computed by a quantum-chemistry engine, or read from published files."""
+"""Reference energies and forces: computed by a quantum-chemistry engine, or read from existing files."""

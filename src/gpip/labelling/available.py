@@ -1,25 +1,33 @@
-"""How many labelled frames a configuration can count on, before anything is run."""
+"""What a configuration can count on before anything is run: engines that are installed, and frames in files."""
 
-from gpip.config.labels import PublishedLabels
+from gpip.config.labels import ComputedLabels
 from gpip.config.project import Project, check_split
 from gpip.labelling.isolated import check_reference_energies
-from gpip.labelling.published import count_frames
+from gpip.labelling.registry import engine_class, make_reader
 
 
 def check_labels(project: Project) -> dict[str, int]:
     """Frames of the labels that experiments use, by name; every split fits into them.
 
     Raises:
-        InputError: published files are missing or damaged, its frames are fewer than an experiment splits, or
-            isolated atoms are asked for at a level of theory without a table.
+        InputError: files are missing or damaged, their frames are fewer than an experiment splits, or isolated atoms
+            are asked for at a level of theory without a table.
     """
     n_frames = {}
     for name, experiment in project.experiments.items():
         labels = project.labels[experiment.labels]
         check_reference_energies(f"labels.{experiment.labels}", labels)
-        if isinstance(labels, PublishedLabels):
-            n_frames[experiment.labels] = count_frames(labels, project.data_path(labels.path))
-        else:
-            n_frames[experiment.labels] = labels.n_frames
+        if isinstance(labels, ComputedLabels):
+            # The project has checked its split.
+            n_frames[experiment.labels] = labels.selected.n_frames
+            continue
+        n_frames[experiment.labels] = make_reader(labels, project.data_path(labels.path)).count_frames()
         check_split(f"experiments.{name}", experiment, n_frames[experiment.labels])
     return n_frames
+
+
+def check_engines(project: Project) -> None:
+    """Raise InputError when an engine that computes labels cannot run here or with its settings."""
+    for labels in project.labels.values():
+        if isinstance(labels, ComputedLabels):
+            engine_class(labels.source).check(labels)

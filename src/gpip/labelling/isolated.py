@@ -8,19 +8,20 @@ from pathlib import Path
 import numpy as np
 from ase.data import ground_state_magnetic_moments
 
-from gpip.config.labels import Labels, LabelSettings, PublishedLabels, TBLiteLabels
+from gpip.config.labels import ComputedLabels, FileLabels, LabelSettings
 from gpip.core.errors import InputError, unknown_name
 from gpip.core.frame import Frame
 from gpip.core.provenance import provenance
 from gpip.core.reference_energies import Anchors, symbols_of, write_anchors
 from gpip.core.units import HARTREE_TO_EV
 from gpip.datasets.reader import Dataset
-from gpip.labelling.engine import Labeller, LabellingFailed
+from gpip.labelling.process import EngineProcess
+from gpip.labelling.run import Labeller, label_frame
 
 TABLE = Path(__file__).with_name("isolated_atoms") / "energies.csv"
 
 
-def write_isolated_atoms(settings: Labels, labels: str | Path, output: str | Path) -> None:
+def write_isolated_atoms(settings: LabelSettings, labels: str | Path, output: str | Path) -> None:
     """Write the anchors of the reference energies (JSON) for the elements of a labels file.
 
     Raises:
@@ -38,7 +39,7 @@ def write_isolated_atoms(settings: Labels, labels: str | Path, output: str | Pat
     write_anchors(output, anchors, provenance("isolated_atoms", settings, inputs=[labels]))
 
 
-def anchors_of(settings: Labels, elements: Iterable[int]) -> Anchors:
+def anchors_of(settings: LabelSettings, elements: Iterable[int]) -> Anchors:
     """The energies of isolated atoms that settings of labels ask for, by atomic numbers; none where they are fitted.
 
     Raises:
@@ -55,11 +56,10 @@ def anchors_of(settings: Labels, elements: Iterable[int]) -> Anchors:
             )
         anchors.check_elements(elements, "reference_energies")
         return anchors
-    if isinstance(settings, TBLiteLabels):
-        from gpip.labelling.tblite import TBLiteLabeller
-
-        energies = isolated_atom_energies(TBLiteLabeller(settings), elements)
-        return Anchors(energies, f"computed by {settings.method}")
+    if isinstance(settings, ComputedLabels):
+        with EngineProcess(settings) as engine:
+            energies = isolated_atom_energies(engine, elements)
+        return Anchors(energies, f"computed by {' '.join(filter(None, (settings.source, method_of(settings))))}")
     level = level_in_table(settings)
     if level is None:
         return Anchors()
@@ -81,26 +81,31 @@ def isolated_atom_energies(labeller: Labeller, elements: Iterable[int]) -> dict[
         atom = Frame(np.array([z]), np.zeros((1, 3)), np.zeros((3, 3)), np.zeros(3, dtype=bool))
         (symbol,) = symbols_of([z])
         n_unpaired = int(ground_state_magnetic_moments[z])
-        try:
-            energies[symbol], _ = labeller.label(atom, charge=0, n_unpaired=n_unpaired)
-        except LabellingFailed as reason:
+        result = label_frame(labeller, atom, charge=0, n_unpaired=n_unpaired)
+        if result.failed:
             raise InputError(
-                f"isolated atom {symbol} ({n_unpaired} unpaired electrons): {reason}; give reference_energies: "
+                f"isolated atom {symbol} ({n_unpaired} unpaired electrons): {result.reason}; give reference_energies: "
                 f"{{{symbol}: ...}} in eV for all elements, or fitted"
-            ) from None
+            )
+        energies[symbol] = float(result.energy)
     return energies
+
+
+def method_of(settings: ComputedLabels) -> str:
+    """What the settings of an engine call its level of theory."""
+    return str(getattr(settings, "method", ""))
 
 
 def check_reference_energies(where: str, settings: LabelSettings) -> None:
     """Raise InputError, before anything is run, where isolated atoms are asked for that are not known."""
-    if isinstance(settings, PublishedLabels) and settings.reference_energies == "isolated":
-        if level_in_table(settings) is None:
-            raise unknown_name(
-                f"{where}: level_of_theory without a table of isolated atoms", settings.level_of_theory, tabulated_energies()
-            )
+    if not isinstance(settings, FileLabels) or settings.reference_energies != "isolated":
+        return
+    if level_in_table(settings) is None:
+        what = f"{where}: level_of_theory without a table of isolated atoms"
+        raise unknown_name(what, str(settings.level_of_theory), tabulated_energies())
 
 
-def level_in_table(settings: PublishedLabels) -> str | None:
+def level_in_table(settings: FileLabels) -> str | None:
     """The level of theory of labels as the table spells it; None where it is not in the table."""
     if settings.level_of_theory is None:
         return None

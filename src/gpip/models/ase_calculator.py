@@ -19,6 +19,7 @@ from gpip.graphs.skin import SkinNeighbours
 from gpip.models.checkpoint import load_potential
 from gpip.models.potential import Potential
 
+
 class CompositionWarning(UserWarning):
     """The energy of a configuration is less certain than its training suggests, by its composition."""
 

@@ -119,7 +119,7 @@ def _classical(potential: Potential, recipe: Recipe, dataset: Dataset, where: st
 
 
 def frames_for_references(dataset: Dataset) -> list[int]:
-    """Indices of frames that reference energies are fitted to, evenly over each system: every composition is among them."""
+    """Indices of frames that reference energies are fitted to, evenly over each system, so that none is left out."""
     each = -(-FRAMES_FOR_REFERENCE_ENERGIES // len(dataset.systems))
     indices = []
     for name, system in dataset.systems.items():

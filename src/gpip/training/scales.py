@@ -16,6 +16,6 @@ def fit_scales(backbone: Backbone, frames: Sequence[Frame]) -> None:
 
     At most 16 of them, fewer where they are large.
     """
-    n_frames = min(len(frames), MOST_FRAMES, max(1, MOST_ATOMS // frames[0].n_atoms))
+    n_frames = min(len(frames), MOST_FRAMES, max(1, MOST_ATOMS // max(frame.n_atoms for frame in frames)))
     chosen = [frames[int(index)] for index in np.unique(np.linspace(0, len(frames) - 1, n_frames).astype(int))]
     backbone.fit_scales(graph_from_frames(chosen, backbone.cutoff_angstrom))

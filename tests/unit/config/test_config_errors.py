@@ -60,7 +60,11 @@ WRONG = {
     "unknown labels": ("experiments/water/labels", "water-xbt", r"did you mean 'water-xtb'"),
     "splits larger than the labels": ("experiments/water/n_train", [4000], r"4000 training \+ .* have \d+"),
     "temperature not sampled": ("labels/water-xtb/temperature_kelvin", 350, r"350 K is not sampled"),
-    "more labels than frames": ("labels/water-xtb/n_frames", 100000, r"keeps \d+: lengthen production_ps"),
+    "more labels than frames": (
+        "labels/water-xtb/n_frames",
+        100000,
+        r"keep \d+ \(water at 300 K\): lengthen production_ps",
+    ),
     "recipe without a task": (
         "pretraining/recipes/empty",
         {"optimization": {"n_steps": 5}},
@@ -151,3 +155,96 @@ def test_equal_compute_adds_the_frames_that_pre_training_saw():
     experiment = project.experiments["water"]
     steps = {arm: project.fine_tuning_steps(experiment, arm, 40) for arm in experiment.arms}
     assert steps == {"scratch": 50, "gpip": 50, "long": 50 + 150}
+
+
+def selecting(**selection):
+    """The default configuration with a selection instead of the short form of the labels."""
+    given = deepcopy(DEFAULT)
+    wanted = {"n_frames": 36, "from": [{"system": "water"}]} | selection
+    given["labels"]["water-xtb"] = {"source": "tblite", "selection": wanted}
+    return given
+
+
+def test_the_short_form_of_labels_is_a_selection():
+    short = project_from(DEFAULT).labels["water-xtb"].selected
+    written_out = [{"system": "water", "temperatures_kelvin": [300]}]
+    assert short == project_from(selecting(**{"from": written_out})).labels["water-xtb"].selected
+    given = selecting(**{"from": [{"system": "napf6-dme"}, {"system": "water"}]})
+    given["experiments"]["water"]["ml_md"]["system"] = "water"
+    project = project_from(given)
+    runs = project.selected_runs(project.labels["water-xtb"])
+    assert runs[:3] == [("napf6-dme", 300.0), ("napf6-dme", 600.0), ("water", 100.0)]
+    assert project_from(project.model_dump(mode="json", exclude_unset=True)) == project
+
+
+SELECTIONS = {
+    "unknown system": ({"from": [{"system": "watr"}]}, r"water-xtb\.selection\.from: 'watr'.*mean 'water'"),
+    "temperature": ({"from": [{"system": "water", "temperatures_kelvin": [350]}]}, r"350 K is not sampled"),
+    "system twice": ({"from": [{"system": "water"}, {"system": "water"}]}, "names a system twice"),
+    "nothing": ({"from": []}, "at least 1 item"),
+    "too many of one run": ({"n_frames": 1001}, r"1001 wanted, 101 from each run, but the classical runs keep 100"),
+    "too many of all": ({"n_frames": 1001, "method": "random"}, r"1001 wanted but the classical runs keep"),
+    "fewer than runs": ({"n_frames": 9}, "9 frames are fewer than the 10 runs"),
+    "farthest of what": ({"method": "farthest"}, "farthest needs a descriptor"),
+    "idle descriptor": ({"descriptor": {"kind": "soap"}}, "descriptor is for method farthest, but method is even"),
+    "unknown network": (
+        {
+            "method": "farthest",
+            "descriptor": {"kind": "backbone", "pretraining_set": "water", "backbone": "schnett", "recipe": "gpip"},
+        },
+        r"descriptor\.backbone: 'schnett'.*mean 'schnet'",
+    ),
+    "unknown key": (
+        {"metod": "even"},
+        r"unknown key 'metod'; did you mean 'method'\? known keys: method, n_frames, from",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SELECTIONS)
+def test_a_selection_that_cannot_be_made_is_refused(case):
+    changes, message = SELECTIONS[case]
+    with pytest.raises(InputError, match=message):
+        project_from(selecting(**changes))
+
+
+def test_both_forms_or_neither_are_refused():
+    given = selecting()
+    given["labels"]["water-xtb"] |= {"system": "water", "n_frames": 3}
+    with pytest.raises(InputError, match="selection and system, n_frames are given: move system, n_frames into"):
+        project_from(given)
+    given = deepcopy(DEFAULT)
+    del given["labels"]["water-xtb"]["n_frames"]
+    with pytest.raises(InputError, match="n_frames missing: give system, temperature_kelvin and n_frames, or a sele"):
+        project_from(given)
+
+
+def test_charge_and_multiplicity_must_fit_the_electrons():
+    given = deepcopy(DEFAULT)
+    labels = given["labels"]["water-xtb"]
+    project = project_from(given)
+    assert project.label_charge(project.labels["water-xtb"], "water") == 0
+    labels["charge"] = 1
+    with pytest.raises(InputError, match=r"has 639 electrons \(charge \+1 e\), which multiplicity 1 does not fit"):
+        project_from(given)
+    labels["multiplicity"] = {"water": 2}
+    assert project_from(given).labels["water-xtb"].n_unpaired_of("water") == 1
+    labels["multiplicity"] = {"wter": 2}
+    with pytest.raises(InputError, match="multiplicity names wter, which is not labelled"):
+        project_from(given)
+    given = deepcopy(DEFAULT)
+    given["systems"] |= {"anion": {"species": {"PF6-": 1}, "force_field": "opls-aa", "periodic": False}}
+    given["labels"]["ion"] = {"source": "tblite", "selection": {"n_frames": 10, "from": [{"system": "anion"}]}}
+    project = project_from(given)
+    assert project.label_charge(project.labels["ion"], "anion") == -1
+
+
+def test_dynamics_must_know_its_system():
+    given = selecting(**{"from": [{"system": "napf6-dme"}, {"system": "water"}]})
+    with pytest.raises(InputError, match=r"ml_md\.system: labels 'water-xtb' hold napf6-dme, water; say which"):
+        project_from(given)
+    given["experiments"]["water"]["ml_md"]["system"] = "wate"
+    with pytest.raises(InputError, match=r"ml_md\.system: 'wate' is not known; did you mean 'water'"):
+        project_from(given)
+    given["experiments"]["water"]["ml_md"]["system"] = "water"
+    assert project_from(given)

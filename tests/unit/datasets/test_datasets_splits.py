@@ -94,3 +94,37 @@ def test_a_wrong_split_file_is_refused(tmp_path: Path, content, message: str) ->
 def test_a_missing_split_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a split file"):
         read_split(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("lengths", [[40, 40], [100, 10, 55], [7, 300]])
+def test_a_time_split_of_several_trajectories_splits_each(lengths: list[int]) -> None:
+    settings = Split(kind="time", n_validation=8, n_test=12, gap=1)
+    largest = sum(lengths) - 20 - 2 * len(lengths)
+    split = split_frames(lengths, settings, largest, seed=0)
+    ends = np.cumsum(lengths)
+    counts = []
+    for start, end in zip(ends - lengths, ends, strict=True):
+        train, validation, test = ([i for i in part if start <= i < end] for part in split)
+        assert test == list(range(end - len(test), end))
+        assert max(train) < min([*validation, *test, end + 2]) - 1
+        counts.append((len(train), len(validation), len(test)))
+    assert np.sum(counts, axis=0).tolist() == [largest, 8, 12]
+    for _, n_validation, n_test in counts:
+        assert n_test >= n_validation
+    small = split_frames(lengths, settings, 20, seed=0)
+    assert split.train[:20] == small.train
+    shares = [sum(start <= i < end for i in small.train) for start, end in zip(ends - lengths, ends, strict=True)]
+    np.testing.assert_allclose(shares, 20 * np.array(counts)[:, 0] / largest, atol=1)
+    with pytest.raises(InputError, match=rf"gaps of {len(lengths)} trajectories"):
+        split_frames(lengths, settings, largest + 1, seed=0)
+
+
+def test_a_trajectory_too_short_for_its_gaps_is_refused() -> None:
+    settings = Split(kind="time", n_validation=4, n_test=4, gap=5)
+    with pytest.raises(InputError, match="a trajectory of 9 frames is too short"):
+        split_frames([9, 91], settings, 1, seed=0)
+
+
+def test_several_trajectories_change_nothing_in_a_random_split() -> None:
+    settings = Split(n_validation=10, n_test=10)
+    assert split_frames([30, 70], settings, 50, seed=1) == split_frames(100, settings, 50, seed=1)

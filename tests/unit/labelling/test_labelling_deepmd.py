@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpip.config.labels import Checks, DeePMDLabels
+from gpip.config.labels import Checks
+from gpip.config.readers import DeePMDLabels
 from gpip.core.errors import InputError
 from gpip.datasets.reader import Dataset
 from gpip.labelling.checks import read_rejected
-from gpip.labelling.deepmd import count_frames, read_deepmd
-from gpip.labelling.published import published_files, read_published_labels
+from gpip.labelling.read import read_labels
+from gpip.labelling.readers.deepmd import count_frames, read_deepmd
+from gpip.labelling.registry import make_reader
 
 WATER = np.array([[0.0, 0.0, 0.0], [0.76, 0.59, 0.0], [-0.76, 0.59, 0.0]])
 SETTINGS = DeePMDLabels(source="deepmd", path="x", temperature_kelvin=330)
@@ -38,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_all_sets_are_read_in_order(folder: Path, tmp_path: Path) -> None:
     assert count_frames(folder) == 5
-    read_published_labels(SETTINGS, folder, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
+    read_labels(SETTINGS, folder, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
     labels = Dataset(tmp_path / "labels.h5")
     read = labels.arrays("water")
     np.testing.assert_array_equal(read["species"], [1, 8, 1])
@@ -53,25 +55,25 @@ def test_all_sets_are_read_in_order(folder: Path, tmp_path: Path) -> None:
 
 
 def test_every_file_that_decides_the_labels_is_named(folder: Path) -> None:
-    names = {str(file.relative_to(folder)) for file in published_files(SETTINGS, folder)}
+    names = {str(file.relative_to(folder)) for file in make_reader(SETTINGS, folder).files()}
     arrays = {f"set.00{number}/{name}.npy" for number in (0, 1) for name in ("coord", "box", "energy", "force")}
     assert names == arrays | {"type.raw", "type_map.raw"}
     (folder / "nopbc").touch()
-    assert folder / "nopbc" in published_files(SETTINGS, folder)
+    assert folder / "nopbc" in make_reader(SETTINGS, folder).files()
 
 
 def test_suspicious_frames_are_listed_and_left_out(folder: Path, tmp_path: Path) -> None:
     forces = np.load(folder / "set.001" / "force.npy")
     forces[0] += 1
     np.save(folder / "set.001" / "force.npy", forces)
-    read_published_labels(SETTINGS, folder, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
+    read_labels(SETTINGS, folder, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
     np.testing.assert_array_equal(Dataset(tmp_path / "labels.h5").systems["water"].source_frame, [0, 1, 2, 4])
     (row,) = read_rejected(tmp_path / "rejected.csv")
     assert (row.source_frame, row.reason, row.limit) == (3, "net force, eV/Å", 1.0)
     assert row.value == pytest.approx(3 * np.sqrt(3), rel=1e-5)
     strict = SETTINGS.model_copy(update={"checks": Checks(min_distance_angstrom=2)})
     with pytest.raises(InputError, match="none of 5 labelled frames passed"):
-        read_published_labels(strict, folder, "water", tmp_path / "none.h5", tmp_path / "none.csv")
+        read_labels(strict, folder, "water", tmp_path / "none.h5", tmp_path / "none.csv")
 
 
 def test_nopbc_means_no_box(folder: Path) -> None:
@@ -87,7 +89,7 @@ def test_molecules_are_not_marked_where_bonds_break(folder: Path, tmp_path: Path
     coord = np.load(folder / "set.001" / "coord.npy")
     coord[1, 0] += 1.5
     np.save(folder / "set.001" / "coord.npy", coord)
-    read_published_labels(SETTINGS, folder, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
+    read_labels(SETTINGS, folder, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
     np.testing.assert_array_equal(Dataset(tmp_path / "labels.h5").systems["water"].molecule, [-1, -1, -1])
     assert "bonds form or break" in capsys.readouterr().out
 
@@ -130,7 +132,7 @@ def test_a_folder_without_sets_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif("GPIP_DATA" not in os.environ, reason="needs published labels: set GPIP_DATA to their folder")
 def test_published_water_is_read(tmp_path: Path) -> None:
     folder = Path(os.environ["GPIP_DATA"]) / "water_pbe0ts"
-    read_published_labels(SETTINGS, folder, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
+    read_labels(SETTINGS, folder, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
     labels = Dataset(tmp_path / "labels.h5")
     labels.check()
     water = labels.systems["water"]

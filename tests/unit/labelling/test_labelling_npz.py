@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpip.config.labels import Checks, NPZLabels
+from gpip.config.labels import Checks
+from gpip.config.readers import NPZLabels
 from gpip.core.errors import InputError
 from gpip.core.files import digest
 from gpip.datasets.reader import Dataset
 from gpip.labelling.checks import read_rejected
-from gpip.labelling.npz import read_npz
-from gpip.labelling.published import count_frames, published_files, read_published_labels
+from gpip.labelling.read import read_labels
+from gpip.labelling.readers.npz import read_npz
+from gpip.labelling.registry import make_reader
 
 SETTINGS = NPZLabels(source="npz", path="x.npz", temperature_kelvin=500)
 NAMES = {
@@ -45,8 +47,8 @@ def written(folder: Path, given: dict[str, np.ndarray]) -> Path:
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
 def test_all_spellings_give_the_same_labels(tmp_path: Path, names) -> None:
     path = written(tmp_path, arrays(names) | {"name": np.array("water"), "old_indices": np.arange(4)})
-    assert count_frames(SETTINGS, path) == 4
-    read_published_labels(SETTINGS, path, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
+    assert make_reader(SETTINGS, path).count_frames() == 4
+    read_labels(SETTINGS, path, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
     labels = Dataset(tmp_path / "labels.h5")
     read, given = labels.arrays("water"), arrays()
     np.testing.assert_array_equal(read["species"], [1, 8, 1])
@@ -60,7 +62,7 @@ def test_all_spellings_give_the_same_labels(tmp_path: Path, names) -> None:
     np.testing.assert_array_equal(read["source_frame"], range(4))
     np.testing.assert_array_equal(read["molecule"], [0, 0, 0])
     assert labels.provenance["inputs"] == {"molecule.npz": digest(path)}
-    assert published_files(SETTINGS, path) == [path]
+    assert make_reader(SETTINGS, path).files() == [path]
 
 
 def test_hartree_and_bohr(tmp_path: Path) -> None:
@@ -89,13 +91,13 @@ def test_suspicious_frames_are_listed_and_left_out(tmp_path: Path) -> None:
     given = arrays()
     given["F"][2] += 30
     path = written(tmp_path, given)
-    read_published_labels(SETTINGS, path, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
+    read_labels(SETTINGS, path, "water", tmp_path / "labels.h5", tmp_path / "rejected.csv")
     np.testing.assert_array_equal(Dataset(tmp_path / "labels.h5").systems["water"].source_frame, [0, 1, 3])
     (row,) = read_rejected(tmp_path / "rejected.csv")
     assert (row.source_frame, row.reason) == (2, "net force, eV/Å")
     strict = SETTINGS.model_copy(update={"checks": Checks(min_distance_angstrom=2)})
     with pytest.raises(InputError, match="none of 4 labelled frames passed"):
-        read_published_labels(strict, path, "water", tmp_path / "none.h5", tmp_path / "none.csv")
+        read_labels(strict, path, "water", tmp_path / "none.h5", tmp_path / "none.csv")
 
 
 def nan_forces() -> np.ndarray:
@@ -148,13 +150,13 @@ def test_files_that_are_no_archives_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("R E F z")
     for name in ("array.npy", "cut.npz", "text.npz", "."):
         with pytest.raises(InputError, match=r"not a complete \.npz file"):
-            count_frames(SETTINGS, tmp_path / name)
+            make_reader(SETTINGS, tmp_path / name).count_frames()
 
 
 @needs_data
 def test_published_ethanol_is_read(tmp_path: Path) -> None:
     path = Path(os.environ["GPIP_DATA"]) / "md17/md17_ethanol_2000b.npz"
-    read_published_labels(SETTINGS, path, "ethanol", tmp_path / "labels.h5", tmp_path / "rejected.csv")
+    read_labels(SETTINGS, path, "ethanol", tmp_path / "labels.h5", tmp_path / "rejected.csv")
     labels = Dataset(tmp_path / "labels.h5")
     labels.check()
     ethanol = labels.systems["ethanol"]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from tblite.interface import Calculator
 
-from gpip.config.labels import TBLiteLabels
+from gpip.config.engines import TBLiteLabels
 from gpip.core.errors import InputError
 from gpip.core.frame import Frame
-from gpip.labelling.engine import LabellingFailed
-from gpip.labelling.tblite import TBLiteLabeller
+from gpip.labelling.engines.base import LabellingFailed
+from gpip.labelling.engines.tblite import TBLite
 
 # CODATA 2018.
 HARTREE_EV, BOHR_ANGSTROM = 27.211386245988, 0.529177210903
@@ -17,9 +17,9 @@ WATER = np.array([[0.0, 0.0, 0.0], [0.80, 0.55, 0.0], [-0.76, 0.62, 0.05]])
 DIMER = np.concatenate([WATER, WATER[:, [1, 0, 2]] + [0.2, -2.9, 0.3]])
 
 
-def labeller(**changes) -> TBLiteLabeller:
+def labeller(**changes) -> TBLite:
     given = {"source": "tblite", "system": "water", "temperature_kelvin": 300, "n_frames": 1} | changes
-    return TBLiteLabeller(TBLiteLabels(**given))
+    return TBLite(TBLiteLabels(**given))
 
 
 def in_box(positions: np.ndarray, length: float = 5.0) -> Frame:
@@ -74,7 +74,7 @@ def test_coincident_atoms_and_unconverged_frames_fail_with_a_reason() -> None:
 
 def test_partial_periodicity_and_odd_electrons_are_refused() -> None:
     frame = in_box(WATER)
-    with pytest.raises(InputError, match="periodic along"):
+    with pytest.raises(InputError, match="tblite is periodic along"):
         labeller().label(Frame(frame.species, frame.positions, frame.cell, np.array([True, True, False])))
     with pytest.raises(InputError, match="odd number of electrons"):
         labeller().label(Frame(frame.species[:2], frame.positions[:2], frame.cell, frame.pbc))

@@ -1,10 +1,10 @@
 """Computes the table of isolated atoms beside it with PySCF: `python compute.py > energies.csv`; names of levels as
 arguments compute these alone.
 
-PySCF (https://pyscf.org) is not a dependency of gpip; install it in an environment of its own. Each atom is unrestricted
-(UKS, UHF-CCSD(T)), without relativity, in the ground state by Hund's rules (`ground_state_magnetic_moments` of ASE), with
-integer occupations and without averaging over the directions of an open shell. An SCF that is unstable is continued
-from its instability, and the lowest of several starts is kept, as quantum-chemistry programs are used for the
+PySCF is not a dependency of gpip; install it in an environment of its own. Each atom is unrestricted
+(UKS, or UHF and CCSD(T) of all electrons), not relativistic, in the ground state by Hund's rules
+(`ground_state_magnetic_moments` of ASE), with integer occupations and without averaging over the directions of an open
+shell. An SCF that is unstable is continued from its instability, and the lowest of several starts is kept: the usual
 energies of atoms in atomisation energies. Empirical dispersion (D2, D3, TS) of an isolated atom is zero.
 """
 
@@ -15,7 +15,7 @@ import pyscf
 from ase.data import atomic_numbers, ground_state_magnetic_moments
 from pyscf import cc, dft, gto, scf
 
-MAIN_GROUP = "H Li B C N O F Na Mg Si P S Cl K Ca Br".split()
+MAIN_GROUP = ["H", "Li", "B", "C", "N", "O", "F", "Na", "Mg", "Si", "P", "S", "Cl", "K", "Ca", "Br"]
 LEVELS = {
     # level of theory: (functional or method, basis set, elements)
     "wB97X/6-31G(d)": ("wb97x", "6-31g*", MAIN_GROUP),

@@ -3,13 +3,32 @@
 Format: DeePMD-kit documentation, "System". `nopbc` marks a system without a box.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from ase.data import atomic_numbers
 
+from gpip.config.readers import DeePMDLabels
 from gpip.core.errors import InputError, unknown_name
 from gpip.core.fields import check_field
+from gpip.labelling.readers.base import Fields, Reader
+
+
+class DeePMDReader(Reader[DeePMDLabels]):
+    """A DeePMD folder of one system."""
+
+    def files(self) -> list[Path]:
+        """See Reader."""
+        return data_files(self.path)
+
+    def count_frames(self) -> int:
+        """See Reader."""
+        return count_frames(self.path)
+
+    def read(self, name: str) -> Iterator[tuple[str, Fields]]:
+        """See Reader."""
+        yield name, read_deepmd(self.path)
 
 
 def data_files(folder: Path) -> list[Path]:

@@ -4,15 +4,17 @@ Formats: http://www.sgdml.org (keys R, E, F, z; e_unit, r_unit and lattice may b
 https://doi.org/10.6084/m9.figshare.12672038 (rMD17: coords, energies, forces, nuclear_charges).
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
-from gpip.config.labels import NPZLabels
+from gpip.config.readers import NPZLabels
 from gpip.core.errors import InputError
 from gpip.core.fields import check_field
 from gpip.core.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV, KCAL_PER_MOL_TO_EV, KJ_PER_MOL_TO_EV
+from gpip.labelling.readers.base import Fields, Reader
 
 KEYS = {
     "positions": ("R", "positions", "coords"),
@@ -25,6 +27,22 @@ TO_EV = {"kcal/mol": KCAL_PER_MOL_TO_EV, "kJ/mol": KJ_PER_MOL_TO_EV, "eV": 1.0, 
 TO_ANGSTROM = {"angstrom": 1.0, "bohr": BOHR_TO_ANGSTROM}
 SPELLINGS = {"ang": "angstrom", "a": "angstrom", "å": "angstrom", "au": "bohr", "a.u.": "bohr", "ha": "hartree"}
 """How sGDML's files may write a unit, in small letters."""
+
+
+class NPZReader(Reader[NPZLabels]):
+    """A NumPy archive of one molecule."""
+
+    def files(self) -> list[Path]:
+        """See Reader."""
+        return [self.path]
+
+    def count_frames(self) -> int:
+        """See Reader."""
+        return count_frames(self.settings, self.path)
+
+    def read(self, name: str) -> Iterator[tuple[str, Fields]]:
+        """See Reader."""
+        yield name, read_npz(self.settings, self.path)
 
 
 def count_frames(settings: NPZLabels, path: Path) -> int:

@@ -1,0 +1,1 @@
+"""Programs that compute labels, one module each; `gpip.labelling.registry` names them."""
