@@ -103,7 +103,7 @@ def e0s(task: Task) -> str:
     """
     if not task.isolated_atoms:
         return "average"
-    return str({atomic_numbers[symbol]: energy for symbol, energy in task.isolated_atoms.items()})
+    return str({atomic_numbers[symbol]: float(energy) for symbol, energy in task.isolated_atoms.items()})
 
 
 def read_checks(path: Path, batch_size: int) -> list[Check]:
