@@ -105,6 +105,8 @@ def test_the_page_says_what_happened_in_words(report):
         "ML-driven run of painn, scratch, 40 frames, seed 0 came apart: replica 1 at 1.205 ps",
         "2 frames left out: largest force 41.2 eV/Å is above 30 (1)",
         "weights loaded",
+        "water, energies of other compositions and of single atoms: the training compositions (H2O) determine 1 of 2",
+        "isolated atoms (computed by tblite GFN1-xTB); 1 of 2 determined",
         "64 water, tip3p, 10 temperatures from 100 to 1000 K",
         "≥ 1.99",
         "root seed 2026",
