@@ -97,13 +97,13 @@ def mace_input(settings: MACESettings, task: Task) -> dict[str, object]:
 
 
 def e0s(task: Task) -> str:
-    """Energies of isolated atoms by atomic number as MACE reads them; else it fits them to the training frames.
+    """Reference energies by atomic number as MACE reads them; without isolated atoms MACE fits them itself.
 
-    MACE itself adds the mean of what the training frames have beyond these.
+    They hold the share of the binding energy: MACE's own shift is zero for `model: MACE`, its default.
     """
-    if not task.isolated_atoms:
+    if not task.reference_energies:
         return "average"
-    return str({atomic_numbers[symbol]: float(energy) for symbol, energy in task.isolated_atoms.items()})
+    return str({atomic_numbers[symbol]: float(energy) for symbol, energy in task.reference_energies.items()})
 
 
 def read_checks(path: Path, batch_size: int) -> list[Check]:

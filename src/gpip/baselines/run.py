@@ -75,8 +75,6 @@ def train_baseline(
     work.mkdir(parents=True)
     species = np.unique(np.concatenate([frame.species for part in PARTS for frame in frames[part]]))
     n_atoms = float(np.mean([frame.n_atoms for frame in frames["train"]]))
-    anchors = read_anchors(isolated_atoms)
-    references = anchored_references(anchors, frames["train"])
     task = Task(
         folder=work,
         elements=[chemical_symbols[z] for z in species],
@@ -88,8 +86,7 @@ def train_baseline(
         force_weight=force_weight * 3,
         seed=seed,
         device=device,
-        isolated_atoms={symbol: anchors.energies_ev[symbol] for symbol in references},
-        reference_energies=references,
+        reference_energies=anchored_references(read_anchors(isolated_atoms), frames["train"]),
     )
     for part in PARTS:
         write_labelled(task.file(part), frames[part])

@@ -31,10 +31,9 @@ class Task:
     device: str
     """`cpu` or `cuda`."""
 
-    isolated_atoms: Mapping[str, float] = field(default_factory=dict)
-    """Energies of isolated atoms by symbol, eV; empty where they are not known."""
     reference_energies: Mapping[str, float] = field(default_factory=dict)
-    """The same, corrected by what the compositions of the training frames determine."""
+    """Energies of isolated atoms by symbol, eV, corrected by what the compositions of the training frames determine;
+    empty where isolated atoms are not known."""
 
     def file(self, part: str) -> Path:
         return self.folder / f"{part}.xyz"

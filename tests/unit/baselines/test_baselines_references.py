@@ -28,9 +28,8 @@ def test_isolated_atoms_are_given_where_they_are_known(water_frames):
     anchors = Anchors({"H": -1.0, "O": mean / 8 + 2.0 + 3.0}, "by hand")  # 3 eV unbound: a share of -1 eV per atom
     references = anchored_references(anchors, water_frames)
     assert references == pytest.approx({"H": -2.0, "O": anchors.energies_ev["O"] - 1.0})
-    known = task(isolated_atoms=anchors.energies_ev, reference_energies=references)
-    # MACE adds the mean of what is left itself; NequIP does not.
-    assert ast.literal_eval(mace_input(MACE, known)["E0s"]) == {1: -1.0, 8: anchors.energies_ev["O"]}
+    known = task(reference_energies=references)
+    assert ast.literal_eval(mace_input(MACE, known)["E0s"]) == {1: references["H"], 8: references["O"]}
     assert nequip_input(NEQUIP, known)["training_module"]["model"]["per_type_energy_shifts"] == references
 
 
