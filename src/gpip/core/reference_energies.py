@@ -164,7 +164,7 @@ class Reference:
             return f"determined by the training compositions ({self.compositions.formulas})"
         fixed = (
             f"the training compositions ({self.compositions.formulas}) determine {rank} of {n_elements} independent "
-            f"combinations; a change by {self._changes} changes no training energy"
+            f"combinations; adding {self._changes} changes no training energy"
         )
         return f"{fixed}; {self._rest}"
 
@@ -172,9 +172,11 @@ class Reference:
     def _changes(self) -> str:
         """The undetermined changes in words, in eV."""
         changes = self.compositions.undetermined
-        words = [", ".join(f"{change:+d} ({symbol})" for symbol, change in one.items()) for one in changes[:SHOWN]]
+        words = [
+            ", ".join(f"{change:+d} eV to each {symbol}" for symbol, change in one.items()) for one in changes[:SHOWN]
+        ]
         more = len(changes) - len(words)
-        return " eV or ".join(words) + " eV" + (f" or {more} more" if more else "")
+        return ", or ".join(words) + (f", or {more} others," if more else "")
 
     @property
     def _rest(self) -> str:

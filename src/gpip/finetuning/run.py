@@ -146,7 +146,7 @@ def _print_start(record: dict[str, Any], step_0: dict[str, float]) -> None:
     for symbol, energy in zip(reference["elements"], record["reference_energies_ev"].values(), strict=True):
         correction = f" (isolated atom {correction_of(reference, symbol)})" if reference["anchors_source"] else ""
         print(f"reference energy of {symbol}: {energy:.4f} eV{correction}")
-    print(f"reference energies are {reference['summary']}")
+    print(f"reference energies: {reference['summary']}")
     print(
         f"before the first step, validation force MAE {step_0['force_mae_mev_per_angstrom']:.1f} meV/Å",
         flush=True,

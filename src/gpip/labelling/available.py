@@ -16,11 +16,14 @@ def check_labels(project: Project) -> dict[str, int]:
     n_frames = {}
     for name, experiment in project.experiments.items():
         labels = project.labels[experiment.labels]
-        check_reference_energies(f"labels.{experiment.labels}", labels)
+        where = f"labels.{experiment.labels}"
         if isinstance(labels, ComputedLabels):
+            amounts = [one for system in labels.systems for one in project.systems[system].amounts]
+            check_reference_energies(where, labels, {symbol for one in amounts for symbol in one.elements})
             # The project has checked its split.
             n_frames[experiment.labels] = labels.selected.n_frames
             continue
+        check_reference_energies(where, labels)
         n_frames[experiment.labels] = make_reader(labels, project.data_path(labels.path)).count_frames()
         check_split(f"experiments.{name}", experiment, n_frames[experiment.labels])
     return n_frames

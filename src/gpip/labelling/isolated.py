@@ -1,7 +1,7 @@
 """Energies of isolated atoms at the level of theory of labels: computed by the engine, tabulated, or given."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -96,11 +96,22 @@ def method_of(settings: ComputedLabels) -> str:
     return str(getattr(settings, "method", ""))
 
 
-def check_reference_energies(where: str, settings: LabelSettings) -> None:
-    """Raise InputError, before anything is run, where isolated atoms are asked for that are not known."""
-    if not isinstance(settings, FileLabels) or settings.reference_energies != "isolated":
-        return
-    if level_in_table(settings) is None:
+def check_reference_energies(where: str, settings: LabelSettings, elements: Collection[str] | None = None) -> None:
+    """Raise InputError, before anything is run, where isolated atoms are asked for that are not known.
+
+    Args:
+        where: the labels in the configuration.
+        settings: of these labels.
+        elements: symbols of the elements of the labels, where they are known before labels are read.
+    """
+    choice = settings.reference_energies
+    missing = sorted(set(elements or ()) - set(choice)) if isinstance(choice, dict) else []
+    if missing:
+        raise InputError(
+            f"{where}.reference_energies: {', '.join(choice)} given, but the labels have {', '.join(missing)} as well: "
+            "give the energy in eV of an isolated atom of each element, or isolated, or fitted"
+        )
+    if isinstance(settings, FileLabels) and choice == "isolated" and level_in_table(settings) is None:
         what = f"{where}: level_of_theory without a table of isolated atoms"
         raise unknown_name(what, str(settings.level_of_theory), tabulated_energies())
 

@@ -82,7 +82,7 @@ def _describe_potential(
 
 def _describe_reference(reference: Reference) -> Iterator[str]:
     yield from textwrap.wrap(
-        f"reference energies are {reference.summary}", WIDTH, subsequent_indent="  ", break_on_hyphens=False
+        f"reference energies rest on: {reference.summary}", WIDTH, subsequent_indent="  ", break_on_hyphens=False
     )
     if reference.anchors.energies_ev:
         energies = reference.anchors.energies_ev

@@ -93,9 +93,20 @@ MACE_OFF_EV = {
 """Isolated atoms of MACE-OFF23, computed by Psi4 (Kovács et al. 2023), at the level of SPICE."""
 
 
+QM9_EV = {
+    symbol: energy * HARTREE_TO_EV
+    for symbol, energy in {"H": -0.500273, "C": -37.846772, "N": -54.583861, "O": -75.064579, "F": -99.718730}.items()
+}
+"""Isolated atoms that come with QM9, computed by Gaussian (Ramakrishnan et al., Sci. Data 1, 140022, 2014)."""
+
+
 @pytest.mark.parametrize(
     ("level", "published_ev", "tolerance_ev"),
-    [("ωB97X/6-31G*", THREE_BPA_EV, 0.003), ("wB97M-D3(BJ)/def2-TZVPPD", MACE_OFF_EV, 0.1)],
+    [
+        ("ωB97X/6-31G*", THREE_BPA_EV, 0.003),
+        ("wB97M-D3(BJ)/def2-TZVPPD", MACE_OFF_EV, 0.02),
+        ("B3LYP/6-31G(2df,p)", QM9_EV, 0.12),
+    ],
 )
 def test_tabulated_atoms_are_those_of_other_programs(level, published_ev, tolerance_ev):
     anchors = anchors_of(published(level_of_theory=level), [atomic_numbers[symbol] for symbol in published_ev])
@@ -142,6 +153,12 @@ def test_bad_choices_are_one_clear_error():
     misspelt = published(reference_energies="isolated", level_of_theory="PBE/def2-SV")
     with pytest.raises(InputError, match=r"labels\.water: level_of_theory without a table.*did you mean"):
         check_reference_energies("labels.water", misspelt)
+    some = tblite(reference_energies={"H": -1.0})
+    with pytest.raises(
+        InputError, match=r"labels\.water\.reference_energies: H given, but the labels have Na, O as well"
+    ):
+        check_reference_energies("labels.water", some, ["H", "Na", "O"])
+    check_reference_energies("labels.water", some, ["H"])
     with pytest.raises(InputError, match=r"isolated atom U.*give reference_energies"):
         anchors_of(tblite(method="GFN2-xTB"), [92])
 

@@ -21,10 +21,8 @@ LEVELS = {
     "wB97X/6-31G(d)": ("wb97x", "6-31g*", MAIN_GROUP),
     "wB97M-D3(BJ)/def2-TZVPPD": ("wb97m_v", "def2-tzvppd", [*MAIN_GROUP, "I"]),
     "B3LYP/6-31G(2df,p)": ("b3lypg", "6-31g(2df,p)", ["H", "C", "N", "O", "F"]),
-    "B3LYP/def2-QZVPP": ("b3lyp", "def2-qzvpp", MAIN_GROUP),
     "PBE/def2-SVP": ("pbe", "def2-svp", MAIN_GROUP),
-    "PBE/def2-QZVPP": ("pbe", "def2-qzvpp", MAIN_GROUP),
-    "PBE0/def2-QZVPP": ("pbe0", "def2-qzvpp", MAIN_GROUP),
+    "PBE/def2-QZVPP": ("pbe", "def2-qzvpp", ["H", "Li", "B", "C", "N", "O", "F"]),
     "CCSD(T)/cc-pVTZ": ("ccsd(t)", "cc-pvtz", ["H", "C", "N", "O", "F", "P", "S", "Cl"]),
 }
 STARTS = ("minao", "atom", "1e")
