@@ -7,6 +7,7 @@ for package, model_file in BASELINE_MODELS.items():
         input:
             labels=labels_of_experiment,
             split=rules.split_labels.output.split,
+            isolated_atoms=isolated_atoms_of_experiment,
         output:
             model=f"results/baselines/{BASELINE_RUN}/{model_file}",
             history=f"results/baselines/{BASELINE_RUN}/history.csv",

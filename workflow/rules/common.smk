@@ -121,6 +121,11 @@ def labels_of_experiment(wildcards):
     return f"results/labels/{project.experiments[wildcards.experiment].labels}/labels.h5"
 
 
+def isolated_atoms_of_experiment(wildcards):
+    """Energies of isolated atoms at the level of theory of the labels."""
+    return f"results/labels/{project.experiments[wildcards.experiment].labels}/isolated_atoms.json"
+
+
 def arm_of(wildcards):
     return project.experiments[wildcards.experiment].arms[wildcards.arm]
 
@@ -265,6 +270,7 @@ def benchmark_files():
             files += [f"label_chunk/{name}/{chunk}" for chunk in range(project.labels[name].n_jobs)]
         else:
             files += [f"read_labels/{name}"]
+        files += [f"label_isolated_atoms/{name}"]
     files += [f"pretrain/{PRETRAINING_RUN}".format(**run) for run in plan.pretraining_runs(project)]
     files += [f"measure_step_costs/{STEP_COSTS}".format(**run) for run in plan.step_cost_runs(project)]
     files += [f"fine_tune/{RUN}".format(**run) for run in plan.fine_tuning_runs(project)]

@@ -52,6 +52,7 @@ rule fine_tune:
         split=rules.split_labels.output.split,
         pretrained=pretrained_of,
         step_costs=step_costs_of,
+        isolated_atoms=isolated_atoms_of_experiment,
     output:
         checkpoint=f"results/finetuning/{RUN}/model.ckpt",
         history=f"results/finetuning/{RUN}/history.csv",

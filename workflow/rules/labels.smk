@@ -44,7 +44,9 @@ rule label_chunk:
     threads: lambda w: project.labels[w.labels].cores
     params:
         # Without what another job uses: the selection before, the checks and the allowed failures when chunks are merged.
-        settings=lambda w: dump(project.labels[w.labels], exclude={"checks", "max_failed_fraction", "cores"}),
+        settings=lambda w: dump(
+            project.labels[w.labels], exclude={"checks", "max_failed_fraction", "cores", "reference_energies"}
+        ),
         charges=lambda w: {
             system: project.label_charge(project.labels[w.labels], system)
             for system in project.labels[w.labels].systems
@@ -75,7 +77,7 @@ rule merge_labels:
     conda:
         "../../envs/gpip.yaml"
     params:
-        settings=lambda w: dump(project.labels[w.labels], exclude={"cores"}),
+        settings=lambda w: dump(project.labels[w.labels], exclude={"cores", "reference_energies"}),
         version=STAGE_VERSIONS["labels"],
     script:
         "../scripts/merge_labels.py"
@@ -96,8 +98,27 @@ rule read_labels:
     conda:
         "../../envs/gpip.yaml"
     params:
-        settings=lambda w: dump(project.labels[w.labels]),
+        settings=lambda w: dump(project.labels[w.labels], exclude={"reference_energies"}),
         path=lambda w: str(labelled_path(w)),
         version=STAGE_VERSIONS["labels"],
     script:
         "../scripts/read_labels.py"
+
+
+rule label_isolated_atoms:
+    input:
+        labels="results/labels/{labels}/labels.h5",
+    output:
+        isolated_atoms="results/labels/{labels}/isolated_atoms.json",
+    log:
+        "results/logs/label_isolated_atoms/{labels}.log",
+    benchmark:
+        "results/benchmarks/label_isolated_atoms/{labels}.tsv"
+    conda:
+        "../../envs/gpip.yaml"
+    threads: 1
+    params:
+        settings=lambda w: dump(project.labels[w.labels], exclude={"checks", "max_failed_fraction", "cores"}),
+        version=STAGE_VERSIONS["isolated_atoms"],
+    script:
+        "../scripts/label_isolated_atoms.py"

@@ -19,6 +19,7 @@ with logged_job(snakemake.log[0]):
         seed=snakemake.params.seed,
         n_threads=snakemake.threads,
         device="cuda" if snakemake.resources.gpu else "cpu",
+        isolated_atoms=Path(snakemake.input.isolated_atoms),
         outputs=Outputs(**{name: Path(path) for name, path in snakemake.output.items()}),
         extra_steps=read_json(step_costs)["extra_steps"] if (step_costs := snakemake.input.step_costs) else 0,
     )

@@ -17,5 +17,6 @@ with logged_job(snakemake.log[0]):
         n_threads=snakemake.threads,
         device="cuda" if snakemake.resources.gpu else "cpu",
         log=Path(snakemake.log[0]),
+        isolated_atoms=Path(snakemake.input.isolated_atoms),
         outputs=Outputs(**{name: Path(path) for name, path in snakemake.output.items()}),
     )

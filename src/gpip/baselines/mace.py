@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import yaml
+from ase.data import atomic_numbers
 
 from gpip.baselines.commands import Commands
 from gpip.baselines.exchange import ENERGY, FORCES
@@ -75,7 +76,7 @@ def mace_input(settings: MACESettings, task: Task) -> dict[str, object]:
         "work_dir": str(task.folder),
         "energy_key": ENERGY,
         "forces_key": FORCES,
-        "E0s": "average",
+        "E0s": e0s(task),
         "r_max": settings.cutoff_angstrom,
         "num_channels": settings.num_channels,
         "max_L": settings.max_L,
@@ -93,6 +94,16 @@ def mace_input(settings: MACESettings, task: Task) -> dict[str, object]:
     if settings.ema_decay is not None:
         ours |= {"ema": True, "ema_decay": settings.ema_decay}
     return merged(ours, settings.extra)
+
+
+def e0s(task: Task) -> str:
+    """Reference energies by atomic number as MACE reads them; without isolated atoms MACE fits them itself.
+
+    They hold the share of the binding energy: MACE's own shift is zero for `model: MACE`, its default.
+    """
+    if not task.reference_energies:
+        return "average"
+    return str({atomic_numbers[symbol]: float(energy) for symbol, energy in task.reference_energies.items()})
 
 
 def read_checks(path: Path, batch_size: int) -> list[Check]:

@@ -168,7 +168,7 @@ def _model(settings: NequIPSettings, task: Task) -> dict[str, object]:
         "num_features": settings.num_features,
         "avg_num_neighbors": "${training_data_stats:num_neighbors_mean}",
         "per_type_energy_scales": "${training_data_stats:per_type_forces_rms}",
-        "per_type_energy_shifts": "${training_data_stats:per_atom_energy_mean}",
+        "per_type_energy_shifts": dict(task.reference_energies) or "${training_data_stats:per_atom_energy_mean}",
     }
 
 

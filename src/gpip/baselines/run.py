@@ -1,6 +1,7 @@
 """One baseline: labels and a split in; the package's own model, its errors and predictions out."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from gpip.baselines.exchange import read_predicted, write_labelled
 from gpip.baselines.training import ENERGY_MAE, FORCE_MAE, Check, Task
 from gpip.config.baselines import BaselineSettings
 from gpip.core.files import replacing, write_json
+from gpip.core.frame import Frame
 from gpip.core.provenance import provenance
+from gpip.core.reference_energies import Anchors, check_anchors, fit_reference_energies, read_anchors, symbols_of
 from gpip.datasets.reader import Dataset
 from gpip.datasets.splits import PARTS, read_split
 from gpip.metrics.predictions import errors_of_test, frame_errors, write_predictions
@@ -47,6 +50,7 @@ def train_baseline(
     device: str,
     log: Path,
     outputs: Outputs,
+    isolated_atoms: Path | None = None,
 ) -> None:
     """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames.
 
@@ -54,10 +58,11 @@ def train_baseline(
         name: of the baseline in config.yaml.
         energy_weight, force_weight: of the loss as fine-tuning has it (GPIP Eq. 7), for frames of the mean size.
         device: `cpu` or `cuda`.
+        isolated_atoms: file of energies of isolated atoms; None: the package's own fit.
         log: the file that the output of this process goes to.
 
     Raises:
-        InputError: a command of the package is missing or failed.
+        InputError: a command of the package is missing or failed, or the labels do not belong to the isolated atoms.
     """
     adapter, train = ADAPTERS[settings.package]
     commands = Commands(name, adapter.DISTRIBUTION, settings.command_folder, n_threads, log)
@@ -81,6 +86,7 @@ def train_baseline(
         force_weight=force_weight * 3,
         seed=seed,
         device=device,
+        reference_energies=anchored_references(read_anchors(isolated_atoms), frames["train"]),
     )
     for part in PARTS:
         write_labelled(task.file(part), frames[part])
@@ -94,7 +100,7 @@ def train_baseline(
         "force_weight": force_weight,
         "input": trained.given,
     }
-    origin = provenance("baselines", settings_used, seed, [labels, split])
+    origin = provenance("baselines", settings_used, seed, [path for path in (labels, split, isolated_atoms) if path])
     versions = trained.facts.get("packages", {})
     origin["packages"] |= versions
     known = {"best_step": trained.best_step, "n_parameters": trained.facts.get("n_parameters")}
@@ -128,3 +134,14 @@ def write_history(path: Path, checks: list[Check]) -> None:
     ]
     with replacing(path) as partial:
         pd.DataFrame(rows).to_csv(partial, index=False)
+
+
+def anchored_references(anchors: Anchors, frames: Sequence[Frame]) -> dict[str, float]:
+    """Reference energies of the elements in the training frames by symbol, eV; empty without isolated atoms."""
+    if not anchors.energies_ev:
+        return {}
+    species, energies = [frame.species for frame in frames], np.array([frame.energy for frame in frames])
+    check_anchors(species, energies, anchors, "labels of the training frames")
+    fitted = fit_reference_energies(species, energies, anchors.array)
+    present = np.unique(np.concatenate(species))
+    return {symbol: float(fitted[z]) for symbol, z in zip(symbols_of(present), present, strict=True)}

@@ -1,6 +1,7 @@
 """What one training by another package is given, and what it gives back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,10 @@ class Task:
     seed: int
     device: str
     """`cpu` or `cuda`."""
+
+    reference_energies: Mapping[str, float] = field(default_factory=dict)
+    """Energies of isolated atoms by symbol, eV, corrected by what the compositions of the training frames determine;
+    empty where isolated atoms are not known."""
 
     def file(self, part: str) -> Path:
         return self.folder / f"{part}.xyz"

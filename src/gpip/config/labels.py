@@ -5,7 +5,8 @@ The settings of each engine are in `gpip.config.engines`, those of each file for
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from ase.data import chemical_symbols
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from gpip.config.base import Count, Fraction, Kelvin, Name, NotNegative, Positive, Strict
 
@@ -97,10 +98,31 @@ class Selection(Strict):
         return self
 
 
+ReferenceChoice = Literal["fitted", "isolated"] | dict[str, Annotated[float, Field(allow_inf_nan=False)]]
+
+
 class LabelSettings(Strict):
     """What all labels have, computed or read."""
 
     checks: Checks = Checks()
+    reference_energies: ReferenceChoice | None = None
+    """Energy per element that a network starts from. `isolated`: energies of isolated atoms at the level of theory of
+    the labels, corrected by what the compositions of the training frames determine. `{H: -13.6, O: -2041.8}`: the same,
+    with your own energies of isolated atoms in eV. `fitted`: a fit to the training frames alone; what their
+    compositions do not determine is then arbitrary. null: `isolated` where an engine computes the labels or
+    level_of_theory is in the table of docs/using-a-potential.md, else `fitted`."""
+
+    @field_validator("reference_energies")
+    @classmethod
+    def _elements(cls, given: ReferenceChoice | None) -> ReferenceChoice | None:
+        if isinstance(given, dict):
+            unknown = [symbol for symbol in given if symbol not in chemical_symbols[1:]]
+            if unknown or not given:
+                raise ValueError(
+                    f"{', '.join(unknown) or 'nothing given'}: expected symbols of elements with the energies of their "
+                    "isolated atoms in eV, such as {H: -13.6, O: -2041.8}; or fitted, or isolated"
+                )
+        return given
 
 
 class ComputedLabels(LabelSettings):
@@ -177,6 +199,17 @@ class FileLabels(LabelSettings):
 
     path: str
     """Relative to data_dir."""
+    level_of_theory: str | None = None
+    """Such as `wB97X/6-31G(d)`: isolated atoms of some levels are tabulated (docs/using-a-potential.md)."""
     time_step_fs: Positive | None = None
     """Time between frames, where they are one trajectory in order; diffusion needs it."""
     temperature_kelvin: Kelvin | None = None
+
+    @model_validator(mode="after")
+    def _level_of_isolated_atoms(self) -> "FileLabels":
+        if self.reference_energies == "isolated" and self.level_of_theory is None:
+            raise ValueError(
+                "reference_energies isolated needs level_of_theory, by which isolated atoms are found in a table; or "
+                "give their energies, {H: ..., O: ...} in eV, or fitted"
+            )
+        return self

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
 
+N_SPECIES = 95
+"""Length of arrays that are indexed by atomic number: elements up to plutonium, and 0 for the [MASK] token."""
+
+
 class BuiltIn(NamedTuple):
     smiles: str
     liquid_density_g_per_cm3: float | None = None

@@ -11,11 +11,18 @@ from gpip.config.backbones import BackboneSettings
 from gpip.config.experiments import Initialisation
 from gpip.core.errors import InputError
 from gpip.core.frame import Frame
+from gpip.core.reference_energies import (
+    Anchors,
+    Compositions,
+    Reference,
+    check_anchors,
+    fit_reference_energies,
+    symbols_of,
+)
 from gpip.core.seeds import seed_for
 from gpip.models.checkpoint import load_potential, transfer_weights
 from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
-from gpip.training.labels import fit_reference_energies
 from gpip.training.scales import fit_scales
 from gpip.training.supervised import predict
 
@@ -28,16 +35,18 @@ def initial_potential(
     pretrained: Path | None,
     train_frames: Sequence[Frame],
     seed: int,
+    anchors: Anchors = Anchors(),  # noqa: B008 (frozen)
 ) -> tuple[Potential, dict[str, Any]]:
     """A potential ready to be fine-tuned, and a record of what it carries.
 
     The weights come from `pretrained` where the initialisation names a recipe; the energy head is fresh, or carried
     over times one factor s = Σ F·F_pre / Σ F_pre² fitted on a few training frames. The energy scale of a fresh head is
     the root mean square force of the training frames. The energy per element is fitted last, on what the network
-    leaves over.
+    leaves over: a correction of the energies of isolated atoms, `anchors`, where these are known.
 
     Raises:
-        InputError: the checkpoint is of another backbone, or its head predicts no forces that could be carried.
+        InputError: the checkpoint is of another backbone, its head predicts no forces that could be carried, or the
+            labels do not belong to the isolated atoms.
     """
     potential = make_potential(backbone, seed_for(seed, "weights"))
     record: dict[str, Any] = {
@@ -62,13 +71,33 @@ def initial_potential(
         else:
             potential.energy_scale.fill_(rms_force)
     record["energy_scale"] = float(potential.energy_scale)
-    potential.reference_energies.zero_()
-    energies, _ = predict(potential, train_frames)
-    left_over = np.array([frame.energy for frame in train_frames]) - energies
-    fitted = fit_reference_energies([frame.species for frame in train_frames], left_over)
-    potential.reference_energies.copy_(torch.from_numpy(fitted))
-    record["reference_energies_ev"] = {str(z): float(fitted[z]) for z in np.flatnonzero(fitted)}
+    record["reference_energies"] = _fit_references(potential, train_frames, anchors)
+    fitted = potential.reference_energies
+    record["reference_energies_ev"] = {str(z): float(fitted[z]) for z in potential.reference.compositions.elements}
     return potential, record
+
+
+def _fit_references(potential: Potential, train_frames: Sequence[Frame], anchors: Anchors) -> dict[str, Any]:
+    """Set the reference energies and what they rest on; returns a JSON-ready record of the latter."""
+    species = [frame.species for frame in train_frames]
+    energies = np.array([frame.energy for frame in train_frames])
+    check_anchors(species, energies, anchors, "labels of the training frames")
+    potential.reference_energies.zero_()
+    predicted, _ = predict(potential, train_frames)
+    fitted = fit_reference_energies(species, energies - predicted, anchors.array)
+    potential.reference_energies.copy_(torch.from_numpy(fitted))
+    potential.reference = Reference(Compositions.of(species), anchors)
+    compositions = potential.reference.compositions
+    return potential.reference.to_record() | {
+        "n_elements": len(compositions.elements),
+        "n_determined": compositions.rank,
+        "undetermined": compositions.undetermined,
+        "summary": potential.reference.summary,
+        "correction_ev": {
+            symbol: float(fitted[z] - anchors.array[z])
+            for symbol, z in zip(symbols_of(compositions.elements), compositions.elements, strict=True)
+        },
+    }
 
 
 def carry_head(

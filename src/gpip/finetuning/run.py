@@ -12,6 +12,7 @@ from gpip.config.experiments import FineTuning, Initialisation
 from gpip.core.files import digest, write_json
 from gpip.core.frame import Frame
 from gpip.core.provenance import provenance
+from gpip.core.reference_energies import read_anchors
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.datasets.reader import Dataset
 from gpip.datasets.splits import read_split
@@ -49,15 +50,19 @@ def fine_tune(
     device: str,
     outputs: Outputs,
     extra_steps: int = 0,
+    isolated_atoms: Path | None = None,
 ) -> None:
     """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames.
 
     Args:
         settings: with the one learning rate of this backbone.
         extra_steps: beyond those of the settings, for an arm of equal compute.
+        isolated_atoms: file of energies of isolated atoms, on which reference energies are anchored; without it they
+            are fitted to the training frames alone.
 
     Raises:
-        InputError: an atom has no neighbour within the network's cutoff, or a loss is not finite.
+        InputError: an atom has no neighbour within the network's cutoff, a loss is not finite, or the labels do not
+            belong to the isolated atoms.
     """
     torch.set_num_threads(n_threads)
     dataset, parts = Dataset(labels), read_split(split)._asdict()
@@ -67,14 +72,15 @@ def fine_tune(
     n_steps = settings.optimization.total_steps(len(frames["train"])) + extra_steps
     if extra_steps:
         settings = settings.model_copy(update={"optimization": settings.optimization.lasting(n_steps)})
-    potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed)
+    anchors = read_anchors(isolated_atoms)
+    potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed, anchors)
     potential.to(training_device(device))
     step_0 = errors_on(potential, frames["validation"])
     _print_start(record, step_0)
     objective = EnergyForceObjective(
         potential, frames["train"], settings.energy_weight, settings.force_weight, str(labels), settings.loss
     )
-    inputs = [path for path in (labels, split, pretrained) if path]
+    inputs = [path for path in (labels, split, pretrained, isolated_atoms) if path]
     settings_used = {
         "backbone": backbone.used(),
         "initialisation": initialisation.used(),
@@ -134,6 +140,11 @@ def _validation(potential: Potential, frames: Sequence[Frame], settings: FineTun
     return Validation(score, columns, settings.validate_every_steps)
 
 
+def correction_of(reference: dict[str, Any], symbol: str) -> str:
+    """The energy of an isolated atom and its correction, in words."""
+    return f"{reference['anchors_ev'][symbol]:.4f} {reference['correction_ev'][symbol]:+.4f}"
+
+
 def _print_start(record: dict[str, Any], step_0: dict[str, float]) -> None:
     print(f"loaded {len(record['loaded'])} tensors, fresh {len(record['fresh'])}: {', '.join(record['fresh'])}")
     if "head_factor" in record:
@@ -141,8 +152,11 @@ def _print_start(record: dict[str, Any], step_0: dict[str, float]) -> None:
             f"energy head carried over times {record['head_factor']:.4g}; "
             f"correlation of its forces with the labels {record['head_force_correlation']:.3f}"
         )
-    for z, energy in record["reference_energies_ev"].items():
-        print(f"reference energy of element {z}: {energy:.4f} eV")
+    reference = record["reference_energies"]
+    for symbol, energy in zip(reference["elements"], record["reference_energies_ev"].values(), strict=True):
+        correction = f" (isolated atom {correction_of(reference, symbol)})" if reference["anchors_source"] else ""
+        print(f"reference energy of {symbol}: {energy:.4f} eV{correction}")
+    print(f"reference energies: {reference['summary']}")
     print(
         f"before the first step, validation force MAE {step_0['force_mae_mev_per_angstrom']:.1f} meV/Å",
         flush=True,

@@ -24,6 +24,7 @@ from gpip.labelling.store import Result, ResultStore
 FAILED = "engine failed: "
 NOT_OF_A_RESULT = {
     "checks",
+    "reference_energies",
     "selection",
     "system",
     "temperature_kelvin",

@@ -1,5 +1,6 @@
 """A potential as calculator of ASE (Hjorth Larsen et al., J. Phys.: Condens. Matter 29, 273002, 2017)."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from gpip.graphs.graph import Graph
 from gpip.graphs.skin import SkinNeighbours
 from gpip.models.checkpoint import load_potential
 from gpip.models.potential import Potential
+
+
+class CompositionWarning(UserWarning):
+    """The energy of a configuration is less certain than its training suggests, by its composition."""
+
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -52,6 +58,9 @@ class PotentialCalculator(Calculator):
     Any directions may be periodic, atoms may lie outside the cell, cells may be smaller than twice the cutoff. Stress
     needs three lattice vectors and a periodic direction. The energies of atoms are the terms of the network's sum, with
     the reference energies. Charges, magnetic moments and constraints are not seen.
+
+    A composition that is no mixture of those of the training frames gives a CompositionWarning, once for each
+    composition.
     """
 
     name = "gpip"
@@ -78,6 +87,7 @@ class PotentialCalculator(Calculator):
         self.potential = potential.to(self.device, self.dtype).eval().requires_grad_(False)
         self.skin_angstrom, self.require_reference_energies = skin_angstrom, require_reference_energies
         self.neighbours: SkinNeighbours | None = None
+        self._judged: set[bytes] = set()
         self._stress_wanted = False
         self.parameters.update(dtype=dtype, device=str(self.device), skin_angstrom=skin_angstrom)
 
@@ -156,6 +166,16 @@ class PotentialCalculator(Calculator):
                 "energies and forces have not been trained there; fine-tune it on labels with these elements, or give "
                 "require_reference_energies=False"
             )
+        self._warn_of_composition(numbers)
+
+    def _warn_of_composition(self, numbers: np.ndarray) -> None:
+        """Once for each composition; a box that changes at every step is checked at every step."""
+        if self.potential.reference is None or (counts := np.bincount(numbers).tobytes()) in self._judged:
+            return
+        self._judged.add(counts)
+        doubt = self.potential.reference.doubt_about(numbers)
+        if doubt:
+            warnings.warn(doubt, CompositionWarning, stacklevel=2)
 
 
 def _device(name: str) -> torch.device:

@@ -13,11 +13,12 @@ from gpip import __version__
 from gpip.config.backbones import MODELS, BackboneSettings
 from gpip.core.errors import InputError, nearest
 from gpip.core.files import replacing
+from gpip.core.reference_energies import Reference
 from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
 
 SCHEMA = "gpip-potential"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raise it when the layout of the file changes, or when the same settings and weights give other numbers."""
 
 
@@ -53,7 +54,12 @@ def _from_2(record: dict[str, Any]) -> dict[str, Any]:
     return record | {"backbone": backbone | scales, "state": state}
 
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
+def _from_3(record: dict[str, Any]) -> dict[str, Any]:
+    """The compositions of the training frames and the energies of isolated atoms were not recorded."""
+    return record | {"reference": None}
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """From each older version, what makes its record one of the next version; a version without entry is refused."""
 
 
@@ -66,6 +72,7 @@ def save_potential(
         "schema_version": SCHEMA_VERSION,
         "backbone": _plain(backbone_settings),
         "state": {name: tensor.detach().cpu() for name, tensor in potential.state_dict().items()},
+        "reference": None if potential.reference is None else potential.reference.to_record(),
         "provenance": provenance,
     }
     with replacing(path) as partial:
@@ -73,7 +80,7 @@ def save_potential(
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """The checked content of a file by `save_potential`: backbone, state, provenance.
+    """The checked content of a file by `save_potential`: backbone, state, reference, provenance.
 
     A file of an older schema version is brought to this one where that is possible.
 
@@ -93,6 +100,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     for key in ("backbone", "state", "provenance"):
         if not isinstance(record.get(key), dict):
             raise InputError(f"checkpoint {path} is incomplete: no {key!r} in it; make it again")
+    if "reference" not in record:
+        raise InputError(f"checkpoint {path} is incomplete: no 'reference' in it; make it again")
     return record
 
 
@@ -151,7 +160,17 @@ def potential_of(path: str | Path, record: Mapping[str, Any]) -> Potential:
             f"{__version__}: {'; '.join(wrong[:3])}{more}; make it again, or use the gpip that wrote it"
         )
     potential.to(next((dtype for dtype in dtypes if dtype.is_floating_point), torch.float32)).load_state_dict(state)
+    potential.reference = _reference_of(path, record)
     return potential.eval()
+
+
+def _reference_of(path: str | Path, record: Mapping[str, Any]) -> Reference | None:
+    if record.get("reference") is None:
+        return None
+    try:
+        return Reference.from_record(record["reference"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"checkpoint {path}: its 'reference' is damaged ({error!r}); make it again") from None
 
 
 def settings_of(path: str | Path, record: Mapping[str, Any]) -> BackboneSettings:

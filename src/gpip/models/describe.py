@@ -9,6 +9,7 @@ import yaml
 from ase.data import atomic_numbers, chemical_symbols
 
 from gpip.config.backbones import BackboneSettings
+from gpip.core.reference_energies import Reference, symbols_of
 from gpip.models.blocks.scales import Scale
 from gpip.models.checkpoint import SCHEMA_VERSION, potential_of, read_checkpoint, settings_of
 from gpip.models.potential import Potential
@@ -71,8 +72,22 @@ def _describe_potential(
         yield "reference energies: " + ", ".join(f"{chemical_symbols[z]} {energies[z]:.4f}" for z in known) + " eV"
     else:
         yield "reference energies: none; not trained on energies and forces, fine-tune it first"
+    if potential.reference is not None:
+        yield from _describe_reference(potential.reference)
+    elif known:
+        yield "training compositions: not recorded by the gpip that wrote the file"
     elements = trained_elements(provenance)
     yield f"elements in training: {'not recorded' if elements is None else ', '.join(elements)}"
+
+
+def _describe_reference(reference: Reference) -> Iterator[str]:
+    yield from textwrap.wrap(
+        f"reference energies rest on: {reference.summary}", WIDTH, subsequent_indent="  ", break_on_hyphens=False
+    )
+    if reference.anchors.energies_ev:
+        energies = reference.anchors.energies_ev
+        atoms = ", ".join(f"{s} {energies[s]:.4f}" for s in symbols_of(reference.compositions.elements))
+        yield f"isolated atoms: {atoms} eV ({reference.anchors.source})"
 
 
 def _describe_provenance(provenance: Mapping[str, Any]) -> Iterator[str]:

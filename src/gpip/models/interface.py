@@ -6,11 +6,9 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gpip.core.species import N_SPECIES
 from gpip.graphs.graph import Graph
 from gpip.models.blocks.scales import Scale
-
-N_SPECIES = 95
-"""Rows of an embedding: 0 is the learned [MASK] token, 1 to 94 are elements."""
 
 
 class Features(NamedTuple):

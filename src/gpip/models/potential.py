@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gpip.core.errors import InputError
+from gpip.core.reference_energies import Reference
 from gpip.graphs.graph import Graph
 from gpip.models.blocks.heads import EnergyHead
 from gpip.models.blocks.repulsion import ZBLRepulsion
@@ -37,11 +38,14 @@ class Potential(nn.Module):
 
     energy_scale: Tensor
     reference_energies: Tensor
+    reference: Reference | None
+    """What the reference energies rest on: training compositions and isolated atoms; None where it is not known."""
 
     def __init__(self, backbone: Backbone, repulsion: Literal["zbl"] | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.repulsion = ZBLRepulsion(backbone.cutoff_angstrom) if repulsion == "zbl" else None
+        self.reference = None
         self.energy_head = EnergyHead(backbone.n_features)
         self.register_buffer("energy_scale", torch.ones((), dtype=torch.float64))
         self.register_buffer("reference_energies", torch.zeros(N_SPECIES, dtype=torch.float64))

@@ -11,6 +11,7 @@ from gpip.config.pretraining import Recipe
 from gpip.core.errors import InputError
 from gpip.core.files import digest, write_json
 from gpip.core.provenance import provenance
+from gpip.core.reference_energies import Anchors, Compositions, Reference, fit_reference_energies, symbols_of
 from gpip.core.seeds import seed_for
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.datasets.reader import Dataset
@@ -19,7 +20,6 @@ from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
 from gpip.pretraining.objective import PretextObjective
 from gpip.training.device import training_device
-from gpip.training.labels import fit_reference_energies
 from gpip.training.loop import Plan, train
 from gpip.training.neighbours import check_neighbours
 from gpip.training.scales import fit_scales
@@ -117,10 +117,25 @@ def _check(potential: Potential, recipe: Recipe) -> None:
 
 def _classical(potential: Potential, recipe: Recipe, dataset: Dataset, where: str) -> EnergyForceObjective:
     """Supervised by the classical force field: energies shifted per element, forces as they are."""
-    chosen = [dataset[int(i)] for i in np.linspace(0, len(dataset) - 1, FRAMES_FOR_REFERENCE_ENERGIES)]
+    chosen = [dataset[i] for i in frames_for_references(dataset)]
     if any(frame.energy is None for frame in chosen):
         raise InputError(f"{where}: a classical recipe needs energies and forces, which this data set does not hold")
-    energies = fit_reference_energies([f.species for f in chosen], np.array([f.energy for f in chosen]))
+    species = [frame.species for frame in chosen]
+    energies = fit_reference_energies(species, np.array([frame.energy for frame in chosen]))
     potential.reference_energies.copy_(torch.from_numpy(energies))
+    compositions = Compositions.of(species)
+    # A force field has no terms for a lone atom.
+    zeros = dict.fromkeys(symbols_of(compositions.elements), 0.0)
+    potential.reference = Reference(compositions, Anchors(zeros, "a force field gives them no energy"))
     task = recipe.classical
     return EnergyForceObjective(potential, dataset, task.energy_weight, task.force_weight, where)
+
+
+def frames_for_references(dataset: Dataset) -> list[int]:
+    """Indices of frames that reference energies are fitted to, evenly over each system, so that none is left out."""
+    each = -(-FRAMES_FOR_REFERENCE_ENERGIES // len(dataset.systems))
+    indices = []
+    for name, system in dataset.systems.items():
+        first, n_frames = dataset.first_frame(name), system.n_frames
+        indices += (first + np.unique(np.linspace(0, n_frames - 1, each).astype(int))).tolist()
+    return indices

@@ -84,7 +84,9 @@ def transfer_cells(record: dict[str, Any]) -> dict[str, Any]:
     """What a transfer record says, as cells of a table: counts of weights, and what the energy head is."""
     head = "carried over" if record["energy_head"] == "carried" else "fresh"
     factor = record.get("head_factor")
+    reference = record.get("reference_energies")
     return {
+        "reference_energies": no_number("not recorded") if reference is None else references_in_words(reference),
         "weights_loaded": record["n_loaded"],
         "weights_fresh": record["n_fresh"],
         "energy_head": head,
@@ -93,6 +95,13 @@ def transfer_cells(record: dict[str, Any]) -> dict[str, Any]:
             no_number("fresh head") if factor is None else rounded(record["head_force_correlation"])
         ),
     }
+
+
+def references_in_words(record: dict[str, Any]) -> str:
+    """What reference energies rest on, and how many of them the training compositions determine."""
+    source = record["anchors_source"]
+    kind = "fitted" if source is None else f"isolated atoms ({source})"
+    return f"{kind}; {record['n_determined']} of {record['n_elements']} determined"
 
 
 def read_metrics(run: Run) -> dict[str, dict[str, Any]]:

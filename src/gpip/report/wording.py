@@ -9,7 +9,7 @@ from gpip.metrics.paired import FEWEST_PAIRS
 from gpip.report.comparison import NUMBERS
 from gpip.report.inputs import RunFiles, name_of
 from gpip.report.rounding import plus_minus
-from gpip.report.tables import read_metrics, systems_table
+from gpip.report.tables import read_metrics, run_errors, systems_table
 
 FEW_TEST_FRAMES = 50
 SHORT_RUN_PS = 100.0
@@ -111,6 +111,7 @@ def caveats(project: dict[str, Any], files: RunFiles) -> list[str]:
                 f"{name}: {' and '.join(experiment['baselines'])} are trained by their own packages. An equal number "
                 "of steps does not mean equal time: see Cost."
             )
+        words += _reference_caveats(name, files)
         words += _ml_md_caveats(name, experiment)
     if any(run.get("pretraining") for run in files.fine_tuning):
         words.append(
@@ -147,6 +148,16 @@ def _seed_caveats(name: str, experiment: dict[str, Any]) -> list[str]:
             "between seeds of pre-trained networks, and intervals derived from it, are therefore understated."
         )
     return words
+
+
+def _reference_caveats(name: str, files: RunFiles) -> list[str]:
+    """One sentence where the training compositions do not determine every reference energy; the first run stands for
+    all."""
+    run = next((run for run in files.fine_tuning if run["experiment"] == name), None)
+    reference = run_errors(run)["transfer"].get("reference_energies") if run else None
+    if not reference or reference["n_determined"] == reference["n_elements"]:
+        return []
+    return [f"{name}, energies of other compositions and of single atoms: {reference['summary']}."]
 
 
 def _ml_md_caveats(name: str, experiment: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 Each needs its package: on PATH, or in the folder that GPIP_MACE_BIN or GPIP_NEQUIP_BIN names.
 """
 
+import ast
 import os
 import shutil
 
@@ -16,6 +17,7 @@ from gpip.baselines.run import Outputs, train_baseline
 from gpip.config.baselines import MACESettings, NequIPSettings
 from gpip.core.errors import InputError
 from gpip.core.files import read_json
+from gpip.core.reference_energies import Anchors, write_anchors
 from gpip.datasets.splits import SplitIndices, write_split
 from gpip.datasets.writer import write_dataset
 
@@ -41,7 +43,7 @@ def folder_of(package):
     return folder
 
 
-def train(package, folder, tmp_path, water_frames, **changes):
+def train(package, folder, tmp_path, water_frames, isolated_atoms=None, **changes):
     """Run one baseline; returns its outputs."""
     fields = {
         "species": water_frames[0].species,
@@ -71,6 +73,7 @@ def train(package, folder, tmp_path, water_frames, **changes):
         device="cpu",
         log=tmp_path / "job.log",
         outputs=outputs,
+        isolated_atoms=isolated_atoms,
     )
     return outputs
 
@@ -91,7 +94,7 @@ def test_a_package_trains_and_is_tested_on_the_same_frames(package, tmp_path, wa
     assert errors["package"].startswith(f"{'mace-torch' if package == 'mace' else 'nequip'} 0.")
     assert errors["n_parameters"] > 100
     assert errors["n_train"] == 3
-    assert set(errors["test"]) == set(errors["step_0"]) == set(errors["validation"])
+    assert set(errors["test"]) == set(errors["validation"]) == {*errors["step_0"], "force_max_mev_per_angstrom"}
     assert errors["provenance"]["packages"][errors["package"].split()[0]] == errors["package"].split()[1]
     # The weights that were kept give, through the files, the very errors that the package measured while it trained.
     history = pd.read_csv(outputs.history)
@@ -115,3 +118,22 @@ def test_a_failing_package_says_where_its_log_is_and_how_it_ended(package, tmp_p
     assert str(tmp_path / "job.log") in str(caught.value)
     assert ("number_of_channels" if package == "mace" else "layer_count") in str(caught.value)
     assert not (tmp_path / "out/errors.json").exists()
+
+
+@pytest.mark.parametrize("package", SETTINGS)
+def test_isolated_atoms_are_taken_and_the_mean_energy_is_still_right(package, tmp_path, water_frames):
+    """Water boxes are 3 eV per atom below these atoms; a package that did not shift would begin 3 eV per atom off."""
+    folder = folder_of(package)
+    mean = float(np.mean([frame.energy for frame in water_frames]))
+    anchors = Anchors({"H": 0.5, "O": mean / 8 + 3 * 3.0 - 1.0}, "by hand")
+    write_anchors(tmp_path / "isolated_atoms.json", anchors, {})
+    outputs = train(package, folder, tmp_path, water_frames, tmp_path / "isolated_atoms.json")
+    errors = read_json(outputs.errors)
+    given = errors["provenance"]["settings"]["input"]
+    if package == "mace":
+        hydrogen = ast.literal_eval(given["E0s"])[1]
+    else:
+        hydrogen = given["training_module"]["model"]["per_type_energy_shifts"]["H"]
+    assert hydrogen == pytest.approx(0.5 + (mean / 24 - (1.0 + mean / 8 + 8.0) / 3), abs=0.1)
+    assert errors["step_0"]["energy_mae_mev_per_atom"] < 500
+    assert errors["test"]["energy_mae_mev_per_atom"] < 500

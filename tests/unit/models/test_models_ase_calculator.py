@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import ase.io
 import numpy as np
@@ -19,9 +20,10 @@ import gpip
 from gpip.config.backbones import PaiNNSettings, SchNetSettings
 from gpip.core.errors import InputError
 from gpip.core.frame import Frame
+from gpip.core.reference_energies import Anchors, Compositions, Reference
 from gpip.graphs import graph_from_frames
 from gpip.models import load_potential, make_potential, save_potential
-from gpip.models.ase_calculator import PotentialCalculator
+from gpip.models.ase_calculator import CompositionWarning, PotentialCalculator
 
 CUTOFF = 4.0
 KT = 200 * units.kB
@@ -262,6 +264,35 @@ def test_elements_without_training_are_refused_unless_asked_for(exact, checkpoin
     for number in (0, 95):
         with pytest.raises(InputError, match=f"atoms: atomic number {number}; networks know 1 to 94"):
             allowed.get_potential_energy(Atoms([8, number], [[0, 0, 0], [1, 0, 0]]))
+
+
+def test_compositions_outside_the_training_are_warned_of_once_each(recwarn):
+    potential = make_potential(SETTINGS["schnet"])
+    potential.set_reference_energies(REFERENCES)
+    water = np.array([8, 1, 1])
+    potential.reference = Reference(Compositions.of([water]), Anchors({"H": -13.6, "O": -2041.3}, "by hand"))
+    warnings.simplefilter("always")
+    asked = PotentialCalculator(potential)
+    box = Atoms("OH2OH2", 1.3 * np.indices((2, 3)).reshape(2, 6).T @ np.eye(2, 3), cell=np.eye(3) * 8, pbc=True)
+    asked.get_potential_energy(box)
+    assert not [one for one in recwarn if one.category is CompositionWarning]
+    other = box[:4]
+    for step in range(4):  # a cell that changes is checked at every step
+        other.set_cell(np.eye(3) * (8 + step / 100))
+        other.rattle(0.01, seed=step)
+        asked.get_potential_energy(other)
+    asked.get_potential_energy(box)
+    asked.get_potential_energy(other)
+    (found,) = [one for one in recwarn if one.category is CompositionWarning]
+    assert "HO" in str(found.message)
+    assert "isolated atoms (by hand)" in str(found.message)
+    asked.get_potential_energy(Atoms("H"))
+    assert len([one for one in recwarn if one.category is CompositionWarning]) == 2
+
+
+def test_potentials_without_a_record_of_compositions_do_not_warn(exact, recwarn):
+    exact.get_potential_energy(molecule())
+    assert not [one for one in recwarn if one.category is CompositionWarning]
 
 
 def test_what_cannot_be_calculated_says_why(exact):

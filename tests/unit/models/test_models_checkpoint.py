@@ -1,13 +1,16 @@
 """Files of potentials, transfer of weights, and what is refused."""
 
+import numpy as np
 import pytest
 import torch
 
 from gpip.config.backbones import EGNNSettings, GemNetSettings, PaiNNSettings, SchNetSettings, SE3TransformerSettings
 from gpip.core.errors import InputError
+from gpip.core.reference_energies import Anchors, Compositions, Reference
 from gpip.graphs import graph_from_frames
 from gpip.models import checkpoint, load_potential, make_backbone, make_potential, save_potential, transfer_weights
 from gpip.models.checkpoint import read_checkpoint
+from gpip.models.describe import describe
 
 SETTINGS = SchNetSettings(model="schnet", n_layers=1, n_features=8, n_radial=6)
 
@@ -131,6 +134,32 @@ def test_gemnet_of_version_2_keeps_the_scales_it_was_trained_with(given, tmp_pat
     old = changed(tmp_path / "model.ckpt", tmp_path, schema_version=2, backbone=backbone, state=state)
     graph = graph_from_frames(water_frames[:1], 5.0)
     assert torch.equal(load_potential(old, settings)(graph)["forces"], potential.eval()(graph)["forces"])
+
+
+def test_what_reference_energies_rest_on_is_kept(tmp_path):
+    potential = make_potential(SETTINGS)
+    compositions = Compositions.of([np.array([8, 1, 1]), np.array([6, 1, 1, 1, 1])])
+    potential.reference = Reference(compositions, Anchors({"H": -13.6, "C": -1029.0, "O": -2041.8}, "by hand"))
+    save_potential(tmp_path / "model.ckpt", potential, SETTINGS, {})
+    loaded = load_potential(tmp_path / "model.ckpt").double()
+    assert loaded.reference.to_record() == potential.reference.to_record()
+    damaged = {"elements": ["H"], "compositions": [[2]]}
+    with pytest.raises(InputError, match="its 'reference' is damaged"):
+        load_potential(changed(tmp_path / "model.ckpt", tmp_path, reference=damaged))
+
+
+def test_version_3_had_no_record_of_compositions(saved, tmp_path):
+    """The layout that version 3 wrote: the same record without `reference`."""
+    record = torch.load(saved[1], weights_only=True)
+    old = {key: record[key] for key in ("schema", "backbone", "state", "provenance")} | {"schema_version": 3}
+    torch.save(old, tmp_path / "old.ckpt")
+    loaded = load_potential(tmp_path / "old.ckpt", SETTINGS)
+    assert loaded.reference is None
+    assert loaded.reference_energies[8] == saved[0].reference_energies[8]
+    assert "training compositions: not recorded" in describe(tmp_path / "old.ckpt")
+    torch.save(old | {"schema_version": 4}, tmp_path / "new.ckpt")
+    with pytest.raises(InputError, match="incomplete: no 'reference'"):
+        load_potential(tmp_path / "new.ckpt")
 
 
 def test_setting_that_an_older_file_lacks_has_its_default(saved, tmp_path):

@@ -13,10 +13,11 @@ from gpip.config.optimization import Optimization
 from gpip.config.pretraining import ClassicalTask, ContrastTask, DenoiseTask, MaskTask, Recipe
 from gpip.core.errors import InputError
 from gpip.core.seeds import seed_for
+from gpip.datasets.reader import Dataset
 from gpip.datasets.writer import write_dataset
 from gpip.models.checkpoint import load_potential, read_checkpoint
 from gpip.models.registry import make_potential
-from gpip.pretraining.run import pretrain
+from gpip.pretraining.run import frames_for_references, pretrain
 
 STEPS = Optimization(n_steps=8, learning_rate=1e-2, batch_size=2, checkpoint_every_steps=3, log_every_steps=4)
 CONTRAST = ContrastTask(cutoff_angstrom=3.0)
@@ -133,3 +134,25 @@ def test_an_atom_without_neighbours_stops_before_the_first_step(tmp_path, water_
     with pytest.raises(InputError, match=rf"frame 2: atom 2 \(H\) has no neighbour within 3 Å \({wanted}\)"):
         run(write(tmp_path / "set.h5", frames), RECIPES[name], tmp_path / "run", backbone)
     assert not (tmp_path / "run").exists()
+
+
+def test_reference_energies_of_a_force_field_see_every_system(tmp_path):
+    """A system of one frame among others of many; lone atoms have no energy in a force field."""
+
+    def fields(species, energy, n_frames):
+        positions = np.tile(1.1 * np.eye(3)[: len(species)], (n_frames, 1, 1))
+        labels = {"energy": np.full(n_frames, energy), "forces": np.zeros_like(positions)}
+        box = {"cell": np.zeros((n_frames, 3, 3)), "pbc": np.zeros(3, dtype=bool)}
+        return labels | box | {"species": species, "positions": positions, "temperature": np.full(n_frames, 300.0)}
+
+    water, hydroxide = np.array([8, 1, 1]), np.array([8, 1])
+    systems = {"first": fields(water, -3.0, 300), "one": fields(hydroxide, -1.0, 1), "rest": fields(water, -3.0, 300)}
+    write_dataset(tmp_path / "set.h5", systems, {})
+    chosen = frames_for_references(Dataset(tmp_path / "set.h5"))
+    assert 300 in chosen
+    assert len(set(chosen)) == len(chosen) == 2 * 34 + 1
+    run(tmp_path / "set.h5", RECIPES["classical"], tmp_path / "run")
+    potential = load_potential(tmp_path / "run" / "model.ckpt")
+    assert potential.reference.compositions.undetermined == []
+    np.testing.assert_allclose(potential.reference_energies[[1, 8]], [-2.0, 1.0], atol=1e-9)
+    assert potential.reference.anchors.energies_ev == {"H": 0.0, "O": 0.0}

@@ -110,6 +110,8 @@ def test_the_page_says_what_happened_in_words(report):
         "Training one network of each arm",
         "2 frames were left out: largest force 41.2 eV/Å is above 30 (1)",
         "weights loaded",
+        "water, energies of other compositions and of single atoms: the training compositions (H2O) determine 1 of 2",
+        "isolated atoms (computed by tblite GFN1-xTB); 1 of 2 determined",
         "64 water, tip3p, 10 temperatures from 100 to 1000 K",
         "≥ 1.99",
         "root seed 2026",

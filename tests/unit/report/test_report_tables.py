@@ -91,6 +91,12 @@ def test_transfers_say_what_was_loaded_and_what_the_head_is():
     assert transfer_cells(scratch)["head_factor"].startswith("–")
     assert transfer_cells(carried)["head_factor"] == "0.1235"
     assert transfer_cells(carried)["energy_head"] == "carried over"
+    assert transfer_cells(scratch)["reference_energies"].startswith("–")
+    anchored = {"anchors_source": "computed by tblite GFN1-xTB", "n_determined": 1, "n_elements": 2}
+    cell = transfer_cells(scratch | {"reference_energies": anchored})["reference_energies"]
+    assert cell == "isolated atoms (computed by tblite GFN1-xTB); 1 of 2 determined"
+    fitted = {"anchors_source": None, "n_determined": 2, "n_elements": 2}
+    assert transfer_cells(scratch | {"reference_energies": fitted})["reference_energies"] == "fitted; 2 of 2 determined"
 
 
 def test_wrong_inputs_are_named(tmp_path):

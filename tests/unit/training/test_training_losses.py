@@ -1,4 +1,4 @@
-"""Losses of energies and forces, and reference energies against numbers by hand."""
+"""Losses of energies and forces against numbers by hand."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ import torch
 from gpip.config.backbones import SchNetSettings
 from gpip.graphs.batching import graph_from_frames
 from gpip.models import make_potential
-from gpip.training.labels import fit_reference_energies
 from gpip.training.losses import energy_loss, force_loss
 from gpip.training.supervised import EnergyForceObjective, losses_of, predict
 
@@ -41,20 +40,6 @@ def test_energy_loss_keeps_small_differences_of_large_energies():
     reference = torch.tensor([-30000.0, -29999.0], dtype=torch.float64)
     np.testing.assert_allclose(energy_loss(predicted, reference).item(), 0.5e-6, rtol=1e-4)
     np.testing.assert_allclose(energy_loss(predicted, reference, "absolute").item(), 0.5e-3, rtol=1e-4)
-
-
-def test_reference_energies_recover_the_elements():
-    species = [np.array([8, 1, 1]), np.array([6, 1, 1, 1, 1]), np.array([6, 8, 8])]
-    energies = np.array([-20.0 + 2 * -3.0, -10.0 + 4 * -3.0, -10.0 + 2 * -20.0])
-    fitted = fit_reference_energies(species, energies)
-    np.testing.assert_allclose(fitted[[1, 6, 8]], [-3, -10, -20], atol=1e-10)
-    assert np.count_nonzero(fitted) == 3
-
-
-def test_one_composition_fits_its_sum():
-    species = [np.array([8, 1, 1])] * 3
-    fitted = fit_reference_energies(species, np.array([-5.0, -6.0, -7.0]))
-    np.testing.assert_allclose(fitted[8] + 2 * fitted[1], -6.0)
 
 
 @pytest.mark.parametrize("kind", ["squared", "absolute"])
