@@ -12,7 +12,11 @@ from gpip.config.systems import System
 from gpip.core.errors import InputError
 from gpip.core.species import BUILT_IN, find_species
 
-SOLVENTS = [name for name in BUILT_IN if find_species("test", name).charge == 0]
+SOLVENTS = [
+    name
+    for name, built_in in BUILT_IN.items()
+    if find_species("test", name).charge == 0 and built_in.liquid_density_g_per_cm3
+]
 
 
 def system(**given) -> System:
