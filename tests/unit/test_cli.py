@@ -48,6 +48,27 @@ def test_check_says_what_would_run(capsys) -> None:
     assert "fine-tuning runs" in text
 
 
+def test_check_prints_what_is_asked_and_reached_and_warnings_last(tmp_path: Path, capsys) -> None:
+    system = {
+        "salt": {"NaFSI": "0.8 mol/kg"},
+        "solvent": {"EC": 2, "DMC": 3},
+        "n_atoms": 1500,
+        "force_field": "opls-aa",
+        "density": "npt",
+        "temperatures_kelvin": [30],
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"systems": {"a": system}}, sort_keys=False))
+    assert main(["check", str(tmp_path / "config.yaml")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("system a: NaFSI: 0.8 mol/kg asked, 0.8") for line in lines)
+    assert any(line.startswith("system a: EC:DMC by mole: 2:3 asked, ") for line in lines)
+    assert lines[-1].startswith("warning: systems.a: temperatures_kelvin: 30 K is -243 °C")
+    system["n_atoms"] = 130
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"systems": {"a": system}}, sort_keys=False))
+    assert main(["check", str(tmp_path / "config.yaml")]) == 2
+    assert "The nearest n_atoms that serve" in capsys.readouterr().err
+
+
 def test_check_counts_the_frames_of_existing_labels(tmp_path: Path, capsys) -> None:
     part = tmp_path / "data" / "aimd" / "set.000"
     part.mkdir(parents=True)

@@ -336,3 +336,33 @@ def test_lint():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def small_config(**given):
+    system = {"species": {"EC": 60}, "force_field": "opls-aa", "density": "npt", "temperatures_kelvin": [300]}
+    return yaml.safe_dump({"systems": {"a": system | given}})
+
+
+@pytest.mark.parametrize("place", ["config.yaml", "other.yaml"])
+def test_a_key_given_twice_stops_the_workflow_with_file_and_line(tmp_path, place):
+    (tmp_path / "config.yaml").write_text(small_config())
+    (tmp_path / place).write_text("systems:\n  a: {species: {PC: 60}}\n  b: {}\n  a: {species: {EC: 60}}\n")
+    extra = ["--configfile", str(tmp_path / place)] if place != "config.yaml" else []
+    done = snakemake(tmp_path, "--dry-run", *extra)
+    assert done.returncode
+    assert f"{place}, line 4: the key 'a' is given twice, first in line 2" in done.stdout + done.stderr
+
+
+def test_a_tab_and_a_name_that_yaml_reads_as_false_are_named_with_their_line(tmp_path):
+    for text, message in (("systems:\n\ta: {}\n", "line 2: .*tab"), ("systems:\n  OFF: {}\n", "line 2: .*name OFF")):
+        (tmp_path / "config.yaml").write_text(text)
+        done = snakemake(tmp_path, "--dry-run")
+        assert done.returncode
+        assert re.search(rf"config\.yaml, {message}", done.stdout + done.stderr)
+
+
+def test_warnings_are_printed_once_by_the_process_that_starts_the_jobs(tmp_path):
+    (tmp_path / "config.yaml").write_text(small_config(sampling={"timestep_fs": 2}))
+    done = snakemake(tmp_path, "results/systems/a/minimised/topology.pdb")
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("warning: systems.a: sampling.timestep_fs: a step of 2 fs") == 1

@@ -105,6 +105,7 @@ def test_check_warns_of_folded_molecules_and_refuses_those_that_do_not_fit():
         check_systems(project(1, density=1.2))
 
 
-def test_check_refuses_what_packing_refuses():
+def test_check_refuses_what_packing_refuses(monkeypatch):
+    monkeypatch.setattr(packing, "LOOPS_PER_ATTEMPT", 20)
     with pytest.raises(InputError, match=r"systems\.melt: 3 chain could not be packed"):
         check_systems(project(3, density=1.6, cutoff_angstrom=4.0), pack=True)
