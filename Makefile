@@ -1,18 +1,22 @@
-# make results: the default run, from nothing to the report.   make test: the tests.   make lint: formats and lints.
+# make results: the default run, from nothing to the report.   make test: the tests, make test-fast: without the slow ones.   make lint: formats and lints.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 1)
 
-.PHONY: results test lint clean
+.PHONY: results test test-fast lint clean
 .DELETE_ON_ERROR:
 
 results: $(VENV)/ready
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --logger gpip
 	@echo "report: $(CURDIR)/results/report/index.html"
 
 test: $(VENV)/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+
+# A worker for each core; a module's tests stay on one worker, so that what they share is made once.
+test-fast: $(VENV)/ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slow" --numprocesses $(CORES) --dist loadfile
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

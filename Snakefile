@@ -1,7 +1,20 @@
 # From classical MD to a report on pre-trained potentials: see README.md and docs/architecture.md.
+from pathlib import Path
+
+from gpip.config.files import read_config
+from gpip.core.errors import InputError
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate
 
 min_version("9.1")
+
+# Snakemake's own reader keeps the last of two equal keys and names neither file nor line of an error.
+if workflow.is_main_process:
+    try:
+        for file in [*workflow.configfiles, *filter(Path.exists, [Path("config.yaml")])]:
+            read_config(file)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
 
 
 configfile: "config.yaml"

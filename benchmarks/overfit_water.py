@@ -99,14 +99,15 @@ def steps_to_goal(model: str, recipe: Recipe, known: Labelled) -> str:
     # All boxes have the same atoms: one number stands for the fitted energies of elements.
     start = potential(graph_from_frames(known.frames, CUTOFF_ANGSTROM))["energy"].detach().mean()
     optimizer = torch.optim.Adam(potential.parameters(), lr=recipe.learning_rate)
-    schedule, generator = Optimization(n_steps=recipe.n_steps), np.random.default_rng(SEED)
+    schedule = Optimization(n_steps=recipe.n_steps, learning_rate=recipe.learning_rate)
+    generator = np.random.default_rng(SEED)
     waiting: list[int] = []
     step, error, began = 0, force_error(potential, known), time.process_time()
     while step < recipe.n_steps and error > GOAL_MEV_PER_ANGSTROM:
         waiting = waiting or generator.permutation(len(known.frames)).tolist()
         batch, waiting = waiting[: recipe.batch_size], waiting[recipe.batch_size :]
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate_at(step, recipe.n_steps, recipe.learning_rate, schedule)
+            group["lr"] = learning_rate_at(step, recipe.n_steps, schedule, len(known.frames))
         predicted = potential(graph_from_frames([known.frames[index] for index in batch], CUTOFF_ANGSTROM))
         loss = (predicted["forces"] - known.forces[batch].flatten(0, 1)).square().mean()
         loss = loss + ENERGY_WEIGHT * (predicted["energy"] - start - known.energies[batch]).square().mean()

@@ -19,7 +19,7 @@ from gpip.metrics.diffusion import (
     finite_size_correction,
     fitted_diffusivity,
     mean_squared_displacement,
-    remove_drift,
+    remove_own_drift,
 )
 
 FIT_PS = (5.0, 40.0)
@@ -44,6 +44,13 @@ DENSITIES = {
     "dmc": Density(1.063, 1.064, "experiment, 298 K: J. Chem. Thermodyn. 133, 229 (2019) and others"),
     "water": Density(0.980, 0.986, "simulation, TIP3P: Jorgensen 1983 (0.982), Vega and Abascal 2011; water 0.997"),
     "lipf6-ec-dmc-1m": Density(1.28, 1.30, "experiment, 298 K: LP30, suppliers' data"),
+    "bmim-no3": Density(1.156, 1.156, "experiment, 298 K: ILThermo, median of 4 studies (1.155-1.158)"),
+    "bmim-otf": Density(1.298, 1.298, "experiment, 298 K: ILThermo, median of 34 studies (1.292-1.304)"),
+    "emim-bf4": Density(1.280, 1.280, "experiment, 298 K: ILThermo, median of 52 studies (1.278-1.290)"),
+    "emim-hso4": Density(1.366, 1.366, "experiment, 298 K: ILThermo, median of 6 studies (1.366-1.367)"),
+    "emim-beti": Density(1.593, 1.593, "experiment, 298 K: ILThermo, median of 4 studies (1.590-1.594)"),
+    "pyr14-tfsi": Density(1.395, 1.395, "experiment, 298 K: ILThermo, median of 30 studies (1.382-1.402)"),
+    "pyr13-fsi": Density(1.339, 1.339, "experiment, 298 K: ILThermo, median of 4 studies (1.338-1.339)"),
     "litfsi-dme-1m": Density(1.02, 1.02, "experiment, 298 K: about 1.02, no primary source seen"),
 }
 DIFFUSION = {
@@ -73,7 +80,7 @@ def density_rows(folder: Path) -> Iterator[str]:
         salt = f"{sum(ions) / litres_per_mol:.2f}" if ions else ""
         value, error = found["density_g_per_cm3"], found["density_standard_error_g_per_cm3"]
         target = DENSITIES.get(found["system"])
-        shown, off, source = "none found", "", ""
+        shown, off, source = "no verified reference", "", ""
         if target:
             shown = f"{target.low:g}" if target.low == target.high else f"{target.low:g}-{target.high:g}"
             nearest = min(max(value, target.low), target.high)
@@ -96,7 +103,7 @@ def diffusivity(path: Path) -> tuple[Slope, np.ndarray, float]:
     weights /= weights.sum(axis=1, keepdims=True)
     centres = np.einsum("ma,tax->tmx", weights, run.xyz.astype(float)) * NM_TO_ANGSTROM
     step_ps = float(run.time[1] - run.time[0])
-    msd = mean_squared_displacement(remove_drift(centres))
+    msd = mean_squared_displacement(remove_own_drift(centres))
     cell = run.unitcell_vectors[0].astype(float) * NM_TO_ANGSTROM
     return fitted_diffusivity([msd], step_ps, FIT_PS), cell, step_ps * run.n_frames
 

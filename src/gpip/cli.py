@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gpip.config.composition import in_words
 from gpip.config.labels import ComputedLabels
+from gpip.config.plan import thermostat_warnings
 from gpip.config.project import Project, json_schema, load_project
 from gpip.core.errors import InputError
 
@@ -38,8 +39,13 @@ def _schema(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
+    from gpip.systems.check import check_systems
+
     project = load_project(arguments.config)
+    warnings = check_systems(project, pack=True)
     print("\n".join(summarise(project)))
+    for warning in warnings:
+        print(f"warning: {warning}")
 
 
 def summarise(project: Project) -> Iterator[str]:
@@ -48,20 +54,20 @@ def summarise(project: Project) -> Iterator[str]:
     Raises:
         InputError: published files are missing or damaged, or its frames are fewer than an experiment splits.
     """
-    from gpip.forcefields.available import check_force_fields
     from gpip.labelling.available import check_engines, check_labels
 
-    check_force_fields(project)
     check_engines(project)
     yield f"seed {project.seed}"
     for name, system in project.systems.items():
         npt, length = system.npt, system.box.length_angstrom
         box = f"box {length:.2f} Å, cutoff {system.box.cutoff_angstrom:g} Å" if length else "no box"
         change = f", then mean of NPT at {npt.temperature_kelvin:g} K and {npt.pressure_bar:g} bar" if npt else ""
+        temperatures = f"{len(system.temperatures_kelvin)} temperature{'s' * (len(system.temperatures_kelvin) > 1)}"
         yield (
             f"system {name}: {in_words(system.composition())}; {box}{change}; "
-            f"{len(system.temperatures_kelvin)} temperatures × {system.sampling.n_frames} frames"
+            f"{temperatures} × {system.sampling.n_frames} frames"
         )
+        yield from (f"system {name}: {phrase}" for phrase in system.asked_and_reached)
     for name, members in project.sets.items():
         yield f"data set {name}: {', '.join(members)}"
     for name, recipe in project.pretraining.recipes.items():
@@ -96,6 +102,7 @@ def summarise(project: Project) -> Iterator[str]:
                 f"experiment {name}: {runs * experiment.ml_md.n_seeds} ML-driven MD runs of "
                 f"{experiment.ml_md.n_replicas} replicas × {experiment.ml_md.duration_ps:g} ps"
             )
+    yield from (f"warning: {words}" for words in thermostat_warnings(project))
 
 
 def _species(arguments: argparse.Namespace) -> None:

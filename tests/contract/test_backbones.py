@@ -36,6 +36,8 @@ SETTINGS = {
 }
 SMALL_SE3 = {"n_channels": 4, "division": 2}
 VARIANTS = {
+    "painn with repulsion": SETTINGS["painn"].model_copy(update={"repulsion": "zbl"}),
+    "gemnet with repulsion": SETTINGS["gemnet"].model_copy(update={"repulsion": "zbl"}),
     "egnn paper": EGNNSettings(model="egnn", preset="wang-ani", **SIZE),
     "se3_transformer paper": SE3TransformerSettings(model="se3_transformer", preset="wang-ani", **SIZE, **SMALL_SE3),
 }

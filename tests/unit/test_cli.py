@@ -48,6 +48,27 @@ def test_check_says_what_would_run(capsys) -> None:
     assert "fine-tuning runs" in text
 
 
+def test_check_prints_what_is_asked_and_reached_and_warnings_last(tmp_path: Path, capsys) -> None:
+    system = {
+        "salt": {"NaFSI": "0.8 mol/kg"},
+        "solvent": {"EC": 2, "DMC": 3},
+        "n_atoms": 1500,
+        "force_field": "opls-aa",
+        "density": "npt",
+        "temperatures_kelvin": [30],
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"systems": {"a": system}}, sort_keys=False))
+    assert main(["check", str(tmp_path / "config.yaml")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("system a: NaFSI: 0.8 mol/kg asked, 0.8") for line in lines)
+    assert any(line.startswith("system a: EC:DMC by mole: 2:3 asked, ") for line in lines)
+    assert lines[-1].startswith("warning: systems.a: temperatures_kelvin: 30 K is -243 °C")
+    system["n_atoms"] = 130
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"systems": {"a": system}}, sort_keys=False))
+    assert main(["check", str(tmp_path / "config.yaml")]) == 2
+    assert "The nearest n_atoms that serve" in capsys.readouterr().err
+
+
 def test_check_counts_the_frames_of_existing_labels(tmp_path: Path, capsys) -> None:
     part = tmp_path / "data" / "aimd" / "set.000"
     part.mkdir(parents=True)
@@ -76,6 +97,41 @@ def test_check_counts_the_frames_of_existing_labels(tmp_path: Path, capsys) -> N
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     assert main(["check", str(tmp_path / "config.yaml")]) == 2
     assert "13 frames, but labels 'aimd' have 12" in capsys.readouterr().err
+
+
+def test_check_warns_of_a_thermostat_that_does_not_suit_a_molecule(tmp_path: Path, capsys) -> None:
+    ml_md = {"duration_ps": 1}
+    config = {
+        "systems": {
+            "ethanol": {
+                "species": {"molecule": {"count": 1, "smiles": "CCO"}},
+                "force_field": "opls-aa",
+                "periodic": False,
+                "temperatures_kelvin": [300],
+            }
+        },
+        "backbones": {"schnet": {"model": "schnet"}},
+        "labels": {"xtb": {"source": "tblite", "system": "ethanol", "temperature_kelvin": 300, "n_frames": 20}},
+        "experiments": {
+            "e": {
+                "labels": "xtb",
+                "backbones": ["schnet"],
+                "initialisations": ["scratch"],
+                "n_train": [6],
+                "split": {"n_validation": 3, "n_test": 6},
+                "seeds": [0],
+                "fine_tuning": {"optimization": {"n_steps": 10}},
+                "ml_md": ml_md,
+                "metrics": {"reference": {"system": "ethanol", "temperature_kelvin": 300}},
+            }
+        },
+    }
+    for thermostat, warned in ((None, False), ("langevin", False), ("nose-hoover", True)):
+        ml_md["thermostat"] = thermostat
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        assert main(["check", str(tmp_path / "config.yaml")]) == 0
+        out = capsys.readouterr().out
+        assert ("warning: experiments.e.ml_md: thermostat nose-hoover is not ergodic" in out) == warned
 
 
 def test_bad_input_is_one_message_without_traceback(tmp_path: Path) -> None:

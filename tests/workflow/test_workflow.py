@@ -1,5 +1,6 @@
 """The whole workflow on a tiny configuration, and what a change runs again."""
 
+import json
 import os
 import re
 import shutil
@@ -45,11 +46,16 @@ def test_report_shows_every_arm_with_numbers(finished):
     report = finished / "results/report"
     errors = pd.read_csv(report / "errors.csv")
     assert len(errors) == 2 * 4 * 2
+    compute = pd.read_csv(report / "compute.csv")
+    assert len(compute) == 2 * 4 * 2
+    assert (compute.pretraining_seconds[compute.initialisation == "gpip"].astype(float) > 0).all()
     assert (errors.test_force_mae_mev_per_angstrom > 0).all()
     assert set(errors.initialisation) == {"scratch", "longer", "gpip", "classical-carried"}
     steps = errors.groupby("initialisation").n_steps.first()
-    assert steps["longer"] == 8 + 4 * 2
     assert steps["gpip"] == 8
+    for row in errors[errors.initialisation == "longer"].itertuples():
+        costs = json.loads((finished / f"results/step_costs/water/{row.backbone}/gpip/n{row.n_train}.json").read_text())
+        assert row.n_steps == 8 + costs["extra_steps"]
     page = (report / "index.html").read_text()
     assert "http" not in re.sub(r'https?://www\.w3\.org/[^"]*', "", page.split("<body")[0]), "the page stands alone"
     assert page.count("data:image/") >= 6
@@ -192,7 +198,25 @@ def test_an_ml_md_setting_runs_dynamics_and_what_follows(finished):
 
 def test_a_pre_training_setting_runs_that_recipe_and_what_follows(finished):
     again = changed(finished, "pretraining", "recipes", "gpip", "denoise", {"sigma_angstrom": 0.2})
-    assert again == {"pretrain": 2, "fine_tune": 4, "run_ml_md": 2, "measure_ml_md": 2, "build_report": 1}
+    # The arm of equal compute follows, too: what a step costs is measured again.
+    costs = {"measure_step_costs": 4, "fine_tune": 8, "run_ml_md": 4, "measure_ml_md": 4}
+    assert again == {"pretrain": 2, **costs, "build_report": 1}
+
+
+def test_another_seed_pre_trains_again_unless_seeds_share_a_run(finished):
+    again = changed(finished, "experiments", "water", "seeds", [0, 1])
+    assert again["pretrain"] == 4  # two networks, two recipes
+    assert again["fine_tune"] == 16
+    assert "measure_step_costs" not in again
+    file = finished / "config.yaml"
+    before = file.read_text()
+    file.write_text(before.replace("    seeds: [0]", "    seeds: [0, 1]\n    pretraining_seeds: shared"))
+    try:
+        shared = rules_to_run(finished)
+    finally:
+        file.write_text(before)
+    assert "pretrain" not in shared
+    assert shared["fine_tune"] == 16
 
 
 def test_a_metrics_setting_runs_no_dynamics(finished):
@@ -312,3 +336,33 @@ def test_lint():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def small_config(**given):
+    system = {"species": {"EC": 60}, "force_field": "opls-aa", "density": "npt", "temperatures_kelvin": [300]}
+    return yaml.safe_dump({"systems": {"a": system | given}})
+
+
+@pytest.mark.parametrize("place", ["config.yaml", "other.yaml"])
+def test_a_key_given_twice_stops_the_workflow_with_file_and_line(tmp_path, place):
+    (tmp_path / "config.yaml").write_text(small_config())
+    (tmp_path / place).write_text("systems:\n  a: {species: {PC: 60}}\n  b: {}\n  a: {species: {EC: 60}}\n")
+    extra = ["--configfile", str(tmp_path / place)] if place != "config.yaml" else []
+    done = snakemake(tmp_path, "--dry-run", *extra)
+    assert done.returncode
+    assert f"{place}, line 4: the key 'a' is given twice, first in line 2" in done.stdout + done.stderr
+
+
+def test_a_tab_and_a_name_that_yaml_reads_as_false_are_named_with_their_line(tmp_path):
+    for text, message in (("systems:\n\ta: {}\n", "line 2: .*tab"), ("systems:\n  OFF: {}\n", "line 2: .*name OFF")):
+        (tmp_path / "config.yaml").write_text(text)
+        done = snakemake(tmp_path, "--dry-run")
+        assert done.returncode
+        assert re.search(rf"config\.yaml, {message}", done.stdout + done.stderr)
+
+
+def test_warnings_are_printed_once_by_the_process_that_starts_the_jobs(tmp_path):
+    (tmp_path / "config.yaml").write_text(small_config(sampling={"timestep_fs": 2}))
+    done = snakemake(tmp_path, "results/systems/a/minimised/topology.pdb")
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("warning: systems.a: sampling.timestep_fs: a step of 2 fs") == 1

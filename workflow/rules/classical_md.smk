@@ -2,6 +2,7 @@ rule run_classical_md:
     input:
         topology=lambda w: start_of_sampling(w.system),
         system=lambda w: force_field_of(w.system),
+        manifest="results/systems/{system}/manifest.json",
     output:
         trajectory="results/classical_md/{system}/{temperature}K/trajectory.h5",
         log_table="results/classical_md/{system}/{temperature}K/log.csv",

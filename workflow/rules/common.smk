@@ -8,10 +8,11 @@ from gpip.core.errors import InputError
 from gpip.core.seeds import seed_for
 from gpip.core.versions import STAGE_VERSIONS
 from gpip.config.systems import temperature_label
-from gpip.forcefields.available import check_force_fields
 from gpip.labelling.available import check_engines, check_labels
 from gpip.labelling.registry import make_reader
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 
 SOURCE = Path(workflow.basedir) / "src"
 # glibc gives memory back after each training step and faults it in again: keeping it halves the time of a step.
@@ -25,7 +26,11 @@ try:
     project = project_from(config)
     check_labels(project)
     if workflow.is_main_process:  # the jobs it starts read this file, too
-        check_force_fields(project)
+        from gpip.systems.check import check_systems
+
+        by_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+        for warning in check_systems(project, openff_by_conda=by_conda):
+            logger.warning(f"warning: {warning}")
         check_engines(project)
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -79,6 +84,8 @@ def start_of_sampling(system):
 
 
 RUN = "{experiment}/{backbone}/{arm}/n{n_train}/seed{seed}"
+PRETRAINING_RUN = "{set}/{backbone}/{recipe}/seed{seed}"
+STEP_COSTS = "{experiment}/{backbone}/{recipe}/n{n_train}"
 BASELINE_RUN = "{experiment}/{baseline}/n{n_train}/seed{seed}"
 
 
@@ -101,7 +108,8 @@ def checkpoint_of_descriptor(wildcards):
     descriptor = project.labels[wildcards.labels].selected.descriptor
     if not isinstance(descriptor, BackboneDescriptor):
         return []
-    return f"results/pretraining/{descriptor.pretraining_set}/{descriptor.backbone}/{descriptor.recipe}/model.ckpt"
+    run = descriptor.model_dump() | {"set": descriptor.pretraining_set}
+    return f"results/pretraining/{PRETRAINING_RUN}/model.ckpt".format(**run)
 
 
 def labelled_path(wildcards):
@@ -124,9 +132,21 @@ def arm_of(wildcards):
 
 def pretrained_of(wildcards):
     """The checkpoint an arm starts from; nothing for an arm from scratch."""
-    pretraining_set = project.experiments[wildcards.experiment].pretraining_set
-    recipe = arm_of(wildcards).recipe
-    return f"results/pretraining/{pretraining_set}/{wildcards.backbone}/{recipe}/model.ckpt" if recipe else []
+    folder = pretraining_folder(dict(wildcards.items()))
+    return f"{folder}/model.ckpt" if folder else []
+
+
+def pretraining_folder(run):
+    """Of the pre-training that a fine-tuning run starts from; None from scratch."""
+    pretraining = plan.pretraining_of(project, run)
+    return f"results/pretraining/{PRETRAINING_RUN}".format(**pretraining) if pretraining else None
+
+
+def step_costs_of(wildcards):
+    """What an arm of equal compute adds to its steps; nothing for the others."""
+    recipe = arm_of(wildcards).equal_compute_to
+    folder = f"results/step_costs/{wildcards.experiment}/{wildcards.backbone}/{recipe}"
+    return f"{folder}/n{wildcards.n_train}.json" if recipe else []
 
 
 def reference_of(wildcards):
@@ -146,7 +166,8 @@ def reference_step_fs(wildcards):
     return project.systems[experiment.metrics.reference.system].sampling.sample_every_ps * 1000
 
 
-FINE_TUNING_FILES = ("model.ckpt", "history.csv", "errors.json", "predictions.h5")
+FINE_TUNING_FILES = ("model.ckpt", "history.csv", "errors.json", "predictions.h5", "cost.json")
+PRETRAINING_FILES = ("model.ckpt", "losses.csv", "cost.json")
 # The file in which each package keeps its weights, loaded by its own programs.
 BASELINE_MODELS = {"mace": "mace.model", "nequip": "nequip.ckpt"}
 BASELINE_FILES = ("history.csv", "errors.json", "predictions.h5")
@@ -188,7 +209,8 @@ def report_files():
     """The runs that the report shows, stage by stage, with the paths of their files."""
     return {
         "fine_tuning": [
-            run | {"folder": f"results/finetuning/{RUN}".format(**run)} for run in plan.fine_tuning_runs(project)
+            run | {"folder": f"results/finetuning/{RUN}".format(**run)} | {"pretraining": pretraining_folder(run)}
+            for run in plan.fine_tuning_runs(project)
         ],
         "baselines": [
             run
@@ -203,7 +225,7 @@ def report_files():
             for run in plan.ml_md_runs(project)
         ],
         "pretraining": [
-            run | {"folder": "results/pretraining/{set}/{backbone}/{recipe}".format(**run)}
+            run | {"folder": f"results/pretraining/{PRETRAINING_RUN}".format(**run)}
             for run in plan.pretraining_runs(project)
         ],
         "classical": [
@@ -249,7 +271,8 @@ def benchmark_files():
         else:
             files += [f"read_labels/{name}"]
         files += [f"label_isolated_atoms/{name}"]
-    files += ["pretrain/{set}/{backbone}/{recipe}".format(**run) for run in plan.pretraining_runs(project)]
+    files += [f"pretrain/{PRETRAINING_RUN}".format(**run) for run in plan.pretraining_runs(project)]
+    files += [f"measure_step_costs/{STEP_COSTS}".format(**run) for run in plan.step_cost_runs(project)]
     files += [f"fine_tune/{RUN}".format(**run) for run in plan.fine_tuning_runs(project)]
     files += [
         "train_{package}/".format(package=project.baselines[run["baseline"]].package) + BASELINE_RUN.format(**run)
@@ -268,7 +291,7 @@ def report_inputs(_):
         *(f"{run['folder']}/{name}" for run in files["baselines"] for name in BASELINE_FILES),
         *(run["trajectory"] for run in files["ml_md"]),
         *(f"{run['metrics']}/{name}" for run in files["ml_md"] for name in METRICS_FILES),
-        *(f"{run['folder']}/{name}" for run in files["pretraining"] for name in ("model.ckpt", "losses.csv")),
+        *(f"{run['folder']}/{name}" for run in files["pretraining"] for name in PRETRAINING_FILES),
         *(run["log"] for run in files["classical"]),
         *(run[name] for run in files["labels"] for name in ("file", "rejected")),
         *(run[name] for run in files["systems"] for name in ("manifest", "summary")),

@@ -2,12 +2,13 @@ rule pretrain:
     input:
         dataset=rules.make_dataset.output.dataset,
     output:
-        checkpoint="results/pretraining/{set}/{backbone}/{recipe}/model.ckpt",
-        losses="results/pretraining/{set}/{backbone}/{recipe}/losses.csv",
+        checkpoint=f"results/pretraining/{PRETRAINING_RUN}/model.ckpt",
+        losses=f"results/pretraining/{PRETRAINING_RUN}/losses.csv",
+        cost=f"results/pretraining/{PRETRAINING_RUN}/cost.json",
     log:
-        "results/logs/pretrain/{set}/{backbone}/{recipe}.log",
+        f"results/logs/pretrain/{PRETRAINING_RUN}.log",
     benchmark:
-        "results/benchmarks/pretrain/{set}/{backbone}/{recipe}.tsv"
+        f"results/benchmarks/pretrain/{PRETRAINING_RUN}.tsv"
     conda:
         "../../envs/gpip.yaml"
     threads: 1
@@ -15,8 +16,7 @@ rule pretrain:
         gpu=0,
     params:
         backbone=lambda w: dump(project.backbones[w.backbone]),
-        recipe=lambda w: dump(project.pretraining.recipes[w.recipe], exclude={"optimization": {"learning_rate"}}),
-        learning_rate=lambda w: project.pretraining.recipes[w.recipe].optimization.learning_rate_of(w.backbone),
+        recipe=lambda w: dump(project.pretraining.recipes[w.recipe].of_backbone(w.backbone)),
         seed=seed_of("pretraining"),
         version=STAGE_VERSIONS["pretraining"],
     script:

@@ -5,6 +5,7 @@ from gpip.config.experiments import FineTuning, Initialisation
 from gpip.core.jobs import logged_job
 
 with logged_job(snakemake.log[0]):
+    from gpip.core.files import read_json
     from gpip.finetuning.run import Outputs, fine_tune
 
     backbone = snakemake.params.backbone
@@ -15,11 +16,10 @@ with logged_job(snakemake.log[0]):
         backbone=MODELS[backbone["model"]].model_validate(backbone),
         initialisation=Initialisation.model_validate(snakemake.params.initialisation),
         settings=FineTuning.model_validate(snakemake.params.settings),
-        n_steps=snakemake.params.n_steps,
-        learning_rate=snakemake.params.learning_rate,
         seed=snakemake.params.seed,
         n_threads=snakemake.threads,
         device="cuda" if snakemake.resources.gpu else "cpu",
         isolated_atoms=Path(snakemake.input.isolated_atoms),
         outputs=Outputs(**{name: Path(path) for name, path in snakemake.output.items()}),
+        extra_steps=read_json(step_costs)["extra_steps"] if (step_costs := snakemake.input.step_costs) else 0,
     )

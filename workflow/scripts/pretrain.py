@@ -12,10 +12,10 @@ with logged_job(snakemake.log[0]):
         Path(snakemake.input.dataset),
         MODELS[backbone["model"]].model_validate(backbone),
         Recipe.model_validate(snakemake.params.recipe),
-        learning_rate=snakemake.params.learning_rate,
         seed=snakemake.params.seed,
         n_threads=snakemake.threads,
         device="cuda" if snakemake.resources.gpu else "cpu",
         checkpoint=Path(snakemake.output.checkpoint),
         losses=Path(snakemake.output.losses),
+        cost=Path(snakemake.output.cost),
     )

@@ -93,7 +93,7 @@ def train_baseline(
     trained = train(settings, task, commands)
     predicted = {part: read_predicted(path, frames[part], *trained.keys) for part, path in trained.predicted.items()}
     settings_used = {
-        "baseline": settings.model_dump(mode="json"),
+        "baseline": settings.used(),
         "n_epochs": n_epochs,
         "batch_size": batch_size,
         "energy_weight": energy_weight,

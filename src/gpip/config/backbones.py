@@ -26,6 +26,13 @@ class BackboneSettings(Strict):
     cutoff_angstrom: Positive = 5.0
     n_layers: Count = 3
     n_features: Count = 64
+    repulsion: Literal["zbl"] | None = None
+    """`zbl`: add the repulsion of screened nuclei (Ziegler, Biersack, Littmark 1985) to the energy, smoothly ended at
+    the sum of the covalent radii of each pair of atoms, as in MACE. The network learns the rest. Atoms that come closer
+    than any training frame shows then repel each other."""
+
+    def without_effect(self) -> set[str]:
+        return set() if self.preset else {"preset"}
 
     @model_validator(mode="before")
     @classmethod
@@ -221,6 +228,9 @@ class EGNNSettings(BackboneSettings):
     molecule and in a liquid, or the paper's plain sum."""
     envelope: Literal["cosine", "none"] = "cosine"
     """Bring messages to zero at the cutoff; `none` is the original, whose energy jumps there."""
+
+    def without_effect(self) -> set[str]:
+        return super().without_effect() | (set() if self.normalized else {"softening_angstrom"})
 
 
 class ETSettings(RadialSettings):

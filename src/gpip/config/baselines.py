@@ -40,6 +40,9 @@ class BaselineSettings(Strict):
                 raise ValueError(f"extra.{path} is decided {self.decided[path]}: take it out of extra")
         return self
 
+    def without_effect(self) -> set[str]:
+        return {"n_epochs", "batch_size"}  # what they resolve to is recorded beside the settings
+
     def frames_per_epoch(self, n_train: int, batch_size: int) -> int:
         """Training frames that the package takes from its set in one epoch."""
         return n_train

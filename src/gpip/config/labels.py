@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from gpip.config.base import Count, Fraction, Name, NotNegative, Positive, Strict
+from gpip.config.base import Count, Fraction, Kelvin, Name, NotNegative, Positive, Strict
 
 
 class Checks(Strict):
@@ -25,7 +25,7 @@ class Source(Strict):
     """Classical runs that configurations are selected from."""
 
     system: Name
-    temperatures_kelvin: list[Positive] | None = Field(None, min_length=1)
+    temperatures_kelvin: list[Kelvin] | None = Field(None, min_length=1)
     """Null takes every temperature that the system is sampled at."""
 
 
@@ -36,6 +36,8 @@ class BackboneDescriptor(Strict):
     pretraining_set: Name
     backbone: Name
     recipe: Name
+    seed: int = 0
+    """Of the pre-training run."""
 
 
 class SOAPDescriptor(Strict):
@@ -132,7 +134,7 @@ class ComputedLabels(LabelSettings):
     """Which configurations of which systems and temperatures."""
     system: Name | None = None
     """Of the short form."""
-    temperature_kelvin: Positive | None = None
+    temperature_kelvin: Kelvin | None = None
     """Of the classical run, in the short form."""
     n_frames: Count | None = None
     """Of the short form: taken evenly in time from one run."""
@@ -202,7 +204,7 @@ class FileLabels(LabelSettings):
     """Such as `wB97X/6-31G(d)`: isolated atoms of some levels are tabulated (docs/using-a-potential.md)."""
     time_step_fs: Positive | None = None
     """Time between frames, where they are one trajectory in order; diffusion needs it."""
-    temperature_kelvin: Positive | None = None
+    temperature_kelvin: Kelvin | None = None
 
     @model_validator(mode="after")
     def _level_of_isolated_atoms(self) -> "FileLabels":

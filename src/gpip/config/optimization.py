@@ -21,7 +21,9 @@ class Optimization(Strict):
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: NotNegative = 0.0
     warmup_steps: int = Field(100, ge=0)
-    """Steps of linear rise to the learning rate."""
+    """Steps of linear rise to the learning rate; never more than half of all steps."""
+    warmup_epochs: NotNegative | None = None
+    """Length of the rise in epochs, in place of warmup_steps."""
     schedule: Literal["cosine", "constant"] = "cosine"
     final_learning_rate_fraction: Fraction = 0.01
     """What the cosine ends at, as a fraction of the learning rate."""
@@ -48,7 +50,31 @@ class Optimization(Strict):
         epochs, steps = divmod(self.total_steps(n_frames), -(-n_frames // self.batch_size))
         return epochs * n_frames + steps * self.batch_size
 
-    def learning_rate_of(self, backbone: str) -> float:
+    def warmup(self, n_frames: int, n_steps: int) -> int:
+        """Steps of linear rise in a training of `n_steps` on `n_frames`."""
+        if self.warmup_epochs is None:
+            return min(self.warmup_steps, n_steps // 2)
+        return min(round(self.warmup_epochs * -(-n_frames // self.batch_size)), n_steps // 2)
+
+    def lasting(self, n_steps: int) -> "Optimization":
+        """The same for another number of steps."""
+        return self.model_copy(update={"n_steps": n_steps, "n_epochs": None})
+
+    def of_backbone(self, backbone: str) -> "Optimization":
+        """The same with the one learning rate of this backbone."""
         if isinstance(self.learning_rate, dict):
-            return self.learning_rate[backbone]
+            return self.model_copy(update={"learning_rate": self.learning_rate[backbone]})
+        return self
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate of an optimisation that has only one."""
+        assert not isinstance(self.learning_rate, dict), "a learning rate for each backbone: take of_backbone first"
         return self.learning_rate
+
+    def without_effect(self) -> set[str]:
+        unused = {"n_steps" if self.n_steps is None else "n_epochs"}
+        unused.add("warmup_epochs" if self.warmup_epochs is None else "warmup_steps")
+        if self.schedule == "constant":
+            unused.add("final_learning_rate_fraction")
+        return unused

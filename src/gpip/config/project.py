@@ -2,16 +2,17 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError, model_validator
 
 from gpip.config.backbones import Backbone
-from gpip.config.base import Name, Strict
+from gpip.config.base import Name, Strict, number_with_unit
 from gpip.config.baselines import Baseline
 from gpip.config.experiments import Experiment
+from gpip.config.files import read_config
 from gpip.config.label_sources import Labels
 from gpip.config.labels import BackboneDescriptor, ComputedLabels
 from gpip.config.layers import resolved
@@ -210,17 +211,6 @@ class Project(Strict):
         members = [self.systems[member] for member in self.sets[name]]
         return sum(len(system.temperatures_kelvin) * system.sampling.n_frames for system in members)
 
-    def fine_tuning_steps(self, experiment: Experiment, arm: str, n_train: int) -> int:
-        """Steps of one arm: the budget all share, plus the frames a recipe has seen for an arm of equal compute."""
-        optimization = experiment.fine_tuning.optimization
-        steps = optimization.total_steps(n_train)
-        recipe_name = experiment.arms[arm].equal_compute_to
-        if recipe_name is None:
-            return steps
-        pretraining = self.pretraining.recipes[recipe_name].optimization
-        seen = pretraining.total_steps(self.n_frames_of_set(experiment.pretraining_set)) * pretraining.batch_size
-        return steps + -(-seen // optimization.batch_size)
-
     def baseline_training(self, experiment: Experiment, baseline: str, n_train: int) -> dict[str, float]:
         """Budget and weights of the loss of one baseline: those of the experiment's fine-tuning."""
         tuning = experiment.fine_tuning
@@ -279,25 +269,47 @@ def _explain(problem: Any) -> str:
         return f"  {place}: " + str(unknown_name(context["discriminator"].strip("'"), context["tag"], known))
     if problem["type"] == "union_tag_not_found":
         return f"  {place}: the key {problem['ctx']['discriminator']} is missing, which says what the others mean"
+    message = _EXPECTED.get(problem["type"], message)
     raw = problem["input"]
     shown = "" if isinstance(raw, dict | list) or raw is None else f" (given: {raw!r})"
-    return f"  {place}: {message}{shown}" if place else f"  {message}"
+    hint = _hint(problem["type"], raw)
+    return f"  {place}: {message}{shown}{hint}" if place else f"  {message}{hint}"
+
+
+_EXPECTED = {
+    "dict_type": "expected a mapping, written as {name: value}",
+    "model_type": "expected a mapping, written as {key: value}",
+    "list_type": "expected a list, written as [one, other]",
+    "float_parsing": "expected a number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "string_type": "expected a text",
+}
+"""Of kinds of pydantic's errors, in the words of YAML."""
+
+
+def _hint(kind: str, raw: Any) -> str:
+    """What to do, where the value alone shows it."""
+    if kind in ("float_parsing", "int_parsing") and number_with_unit(raw):
+        return "; write the number alone, in the unit that the key names"
+    if kind == "float_parsing" and re.fullmatch(r"[-+]?\d+,\d+", raw):
+        return f"; write a decimal point: {raw.replace(',', '.')}"
+    if kind == "string_type" and isinstance(raw, list):
+        return "; text that begins with a bracket, such as the SMILES '[Na+]', must be in quotes"
+    if kind in ("list_type", "too_short") and isinstance(raw, int | float):
+        return f"; write a list: [{raw:g}]"
+    return ""
 
 
 def load_project(path: str | Path = "config.yaml") -> Project:
     """Read and check a configuration file."""
-    try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run in the folder that holds config.yaml") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {error}") from None
-    return project_from(raw or {}, str(path))
+    return project_from(read_config(path), str(path))
 
 
 def json_schema() -> str:
     """JSON schema of config.yaml, for editors and for Snakemake's validate."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Project.model_json_schema()}
-    # What a system lacks, system_defaults may give.
-    del schema["$defs"]["System"]["required"]
+    # What a system lacks, system_defaults may give; what a recipe lacks, its preset.
+    for name in ("System", "Recipe"):
+        del schema["$defs"][name]["required"]
     return json.dumps(schema, indent=2) + "\n"

@@ -3,6 +3,7 @@
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import yaml
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -46,8 +47,13 @@ def _section(model: type[BaseModel], place: str) -> str:
         lines.append(f"| `{field.alias or name}` | {value} | {_default(field)} | {meaning} |")
     presets = getattr(model, "presets", None)
     for name, values in (presets or {}).items():
-        lines.append(f"\nPreset `{name}`: " + ", ".join(f"{key} {value}" for key, value in values.items()))
+        lines.append(f"\nPreset `{name}`: " + ", ".join(f"{key} {_flow(value)}" for key, value in values.items()))
     return "\n".join(lines) + "\n"
+
+
+def _flow(value: Any) -> str:
+    """A group of settings on one line, as in YAML."""
+    return f"`{yaml.safe_dump(value, default_flow_style=True, width=10**6).strip()}`" if type(value) is dict else value
 
 
 def _text(text: str | None) -> str:

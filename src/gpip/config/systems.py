@@ -5,14 +5,16 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from gpip.config.base import Count, NotNegative, Positive, Strict, whole_steps
+from gpip.config.base import Count, Kelvin, NotNegative, Positive, Strict, number_with_unit, whole_steps
 from gpip.config.composition import (
     Concentration,
+    Ions,
     SolventParts,
     SpeciesAmount,
     SpeciesAmounts,
+    asked_and_reached,
     composition,
     cubic_length_angstrom,
     estimated_density,
@@ -21,7 +23,27 @@ from gpip.config.composition import (
 from gpip.core.errors import unknown_name
 from gpip.core.species import Species, find_species
 
-Density = Annotated[Positive, Field(le=25)]
+DENSEST_LIQUID_G_PER_CM3 = 25.0
+
+
+def _density(raw: Any) -> Any:
+    """Refuse densities in other units, and say what they would be."""
+    given = number_with_unit(raw)
+    if given:
+        value, unit = given
+        plain = unit.lower().replace("³", "3").replace("^", "").replace(" ", "")
+        factor = {"kg/m3": 1e-3, "g/l": 1e-3, "g/cm3": 1.0, "g/ml": 1.0, "kg/l": 1.0}.get(plain)
+        value = value * factor if factor else value
+        raise ValueError(f"a density is a plain number in g/cm3: write {value:g}, without a unit")
+    if isinstance(raw, int | float) and raw > DENSEST_LIQUID_G_PER_CM3:
+        hint = f": {raw:g} kg/m3 is {raw / 1000:g}" if raw >= 100 else "; liquid water has 0.997"
+        raise ValueError(f"{raw:g} g/cm3 is denser than any liquid. Densities are in g/cm3{hint}")
+    if isinstance(raw, str) and raw != "npt":
+        raise ValueError("a density is a number in g/cm3, or npt to find it by dynamics at constant pressure")
+    return raw
+
+
+Density = Annotated[Positive, Field(le=DENSEST_LIQUID_G_PER_CM3), BeforeValidator(_density)]
 """Mass density, g/cm^3."""
 
 
@@ -59,8 +81,8 @@ class Sampling(Strict):
 class Annealing(Strict):
     """Cooling at constant volume before the sampling, so that a viscous solution forgets how it was packed."""
 
-    start_kelvin: Positive = 1000.0
-    end_kelvin: Positive = 300.0
+    start_kelvin: Kelvin = 1000.0
+    end_kelvin: Kelvin = 300.0
     duration_ps: Positive = 10_000.0
     """Of the whole way from start to end, in steps of one degree or finer."""
     timestep_fs: Positive = Field(1.0, le=4)
@@ -92,7 +114,7 @@ class NPT(Sampling):
     start_density_g_per_cm3: Density | None = None
     """The box is packed to this density; null packs 0.9 of what the species would have as pure liquids. Packed and at
     any later time the box must be wider than twice the cutoff."""
-    temperature_kelvin: Positive = 300.0
+    temperature_kelvin: Kelvin = 300.0
     """Of the thermostat and the barostat."""
     pressure_bar: Annotated[float, Field(allow_inf_nan=False)] = 1.01325
     """Of the Monte Carlo barostat; 1.01325 bar is one atmosphere."""
@@ -167,7 +189,8 @@ class Box(Strict):
         if self.periodic and self.density_g_per_cm3 > DENSEST * (expected := estimated_density(amounts)):
             raise ValueError(
                 f"a density of {self.density_g_per_cm3:g} g/cm3 is more than {DENSEST:g} times the "
-                f"{expected:.2f} g/cm3 that the species have as liquids: atoms would overlap; use npt, or a lower one"
+                f"{expected:.2f} g/cm3 that the species have as liquids: atoms would overlap; write npt to find the "
+                f"density, or a number near {expected:.2f}"
             )
         if self.periodic and self.cutoff_angstrom > self.length_angstrom / 2:
             raise ValueError(
@@ -191,16 +214,20 @@ class System(Strict):
     solvent."""
     salt: dict[str, Concentration] = {}
     """Concentration of each salt, as in {NaPF6: 1.0 mol/L}; mol/kg are per kilogram of solvent."""
+    ions: Ions = {}
+    """Ions of the salts that are not built in, as in {TFA-: {smiles: "O=C([O-])C(F)(F)F"}}. The names of cation and
+    anion without their charges make the name of the salt: LiTFA, Mg(TFA)2."""
     solvent: SolventParts = {}
     """Ratio of the solvents, as in {EC: 1, DMC: 1}."""
     solvent_ratio: Literal["mole", "mass", "volume"] = "mole"
     """What the ratio of the solvents counts."""
     n_atoms: Annotated[int, Field(ge=10)] | None = None
-    """About how many atoms salt and solvent resolve to."""
+    """About how many atoms salt and solvent resolve to: within 20 %, the numbers of molecules closest to the
+    composition asked for. More than 5 % off is an error that names the nearest sizes that serve."""
     force_field: str | dict[Literal["opls-aa"], str]
     """`tip3p` (water), `opls-aa`, or an installed OpenFF version such as `openff-2.2.1`. `{opls-aa: extra.csv}` adds a
     table of your own terms (docs/opls-aa.md)."""
-    density: Density | Literal["npt"] | None = None
+    density: Annotated[Density | Literal["npt"] | None, BeforeValidator(_density)] = None
     """A number in g/cm3: packed to it and held there. `npt`: the mean of dynamics at constant pressure. Also accepted
     as density_g_per_cm3."""
     periodic: bool = True
@@ -217,7 +244,7 @@ class System(Strict):
     configurations, but all times; 3 with constraints h-bonds allows steps of 4 fs."""
     ion_charge_scale: Annotated[Positive, Field(le=1.5)] = 1.0
     """Factor of the charges of all ions; 0.7 to 0.85 stands for electronic polarisation in the literature."""
-    temperatures_kelvin: list[Annotated[Positive, Field(le=5000)]] = Field(
+    temperatures_kelvin: list[Annotated[Kelvin, Field(le=5000)]] = Field(
         default=[100.0 * i for i in range(1, 11)], min_length=1
     )
     """Ascending. One classical MD run each."""
@@ -280,6 +307,12 @@ class System(Strict):
     def _check_contents(self) -> None:
         if self.species is not None and (self.salt or self.solvent or self.n_atoms):
             raise ValueError("give either species with counts, or salt and solvent with n_atoms, not both")
+        if self.ions and not self.salt:
+            example = next(iter(self.ions))
+            raise ValueError(
+                f"ions are those of salt, which is missing; with species, write {example}: {{smiles: ..., count: ...}} "
+                "there"
+            )
         if self.species is None:
             missing = [name for name in ("solvent", "n_atoms") if not getattr(self, name)]
             if missing:
@@ -295,7 +328,15 @@ class System(Strict):
         if self.species is not None:
             return self.species
         number = self.density if isinstance(self.density, float) else None
-        return resolve(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, number)
+        return resolve(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, number, self.ions)
+
+    @property
+    def asked_and_reached(self) -> list[str]:
+        """Concentrations and ratio of salt and solvent asked for, beside those of whole molecules; none of species."""
+        if self.species is not None:
+            return []
+        number = self.density if isinstance(self.density, float) else None
+        return asked_and_reached(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, number, self.ions)
 
     @property
     def amounts(self) -> dict[Species, int]:

@@ -23,6 +23,7 @@ FIELDS: dict[str, Field] = {
     "energy": Field(("n_frames",), "eV", "float64", "potential energy of the whole frame"),
     "forces": Field(("n_frames", "n_atoms", 3), "eV/angstrom", "float32", "minus the slope of `energy`"),
     "molecule": Field(("n_atoms",), "1", "int32", "index of the molecule each atom belongs to; -1 when unknown"),
+    "mass": Field(("n_atoms",), "amu", "float64", "of each atom; there only where some are isotopes"),
     "source_frame": Field(("n_frames",), "1", "int64", "index of the frame in the file it was drawn from"),
 }
 

@@ -23,6 +23,8 @@ class Frame:
     """[n_atoms, 3], eV/angstrom."""
     temperature_kelvin: float = float("nan")
     system: str = ""
+    masses_amu: np.ndarray | None = None
+    """[n_atoms], where some atoms are isotopes; None: standard atomic weights."""
 
     @property
     def n_atoms(self) -> int:

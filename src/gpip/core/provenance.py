@@ -18,9 +18,12 @@ OPENFF_PACKAGES = ("openff-toolkit", "openff-interchange", "openff-nagl", "openf
 
 
 def provenance(stage: str, settings: Any, seed: int | None = None, inputs: Iterable[str | Path] = ()) -> dict[str, Any]:
-    """A JSON-ready record of one stage's run: settings, seed, versions and digests of the input files."""
-    if hasattr(settings, "model_dump"):
-        settings = settings.model_dump(mode="json")
+    """A JSON-ready record of one stage's run: settings, seed, versions and digests of the input files.
+
+    Of typed settings it lists those that had an effect (`used`).
+    """
+    if hasattr(settings, "used"):
+        settings = settings.used()
     return {
         "stage": stage,
         "stage_version": STAGE_VERSIONS[stage],

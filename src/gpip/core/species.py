@@ -1,7 +1,9 @@
 """Molecules known by name or given as SMILES: charge, elements, mass, and the volume they take in a liquid."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpip.core.errors import InputError, unknown_name
@@ -17,7 +19,8 @@ N_SPECIES = 95
 class BuiltIn(NamedTuple):
     smiles: str
     liquid_density_g_per_cm3: float | None = None
-    """Of the pure liquid near 298 K (EC: 313 K, sulfolane: 303 K), from handbooks; a first guess, never a result."""
+    """Of the pure liquid near 298 K (EC: 313 K, sulfolane: 303 K), from handbooks and suppliers; a first guess, never a
+    result."""
 
 
 BUILT_IN: dict[str, BuiltIn] = {
@@ -26,11 +29,26 @@ BUILT_IN: dict[str, BuiltIn] = {
     "K+": BuiltIn("[K+]"),
     "Mg+2": BuiltIn("[Mg+2]"),
     "Zn+2": BuiltIn("[Zn+2]"),
+    "Ca+2": BuiltIn("[Ca+2]"),
+    "H3O+": BuiltIn("[OH3+]"),
+    "EMIM+": BuiltIn("CC[n+]1ccn(C)c1"),
+    "BMIM+": BuiltIn("CCCC[n+]1ccn(C)c1"),
+    "PYR13+": BuiltIn("CCC[N+]1(C)CCCC1"),
+    "PYR14+": BuiltIn("CCCC[N+]1(C)CCCC1"),
     "PF6-": BuiltIn("F[P-](F)(F)(F)(F)F"),
     "TFSI-": BuiltIn("O=S(=O)([N-]S(=O)(=O)C(F)(F)F)C(F)(F)F"),
     "FSI-": BuiltIn("O=S(=O)([N-]S(=O)(=O)F)F"),
     "BF4-": BuiltIn("F[B-](F)(F)F"),
+    "FTFSI-": BuiltIn("O=S(=O)(F)[N-]S(=O)(=O)C(F)(F)F"),
+    "BETI-": BuiltIn("O=S(=O)([N-]S(=O)(=O)C(F)(F)C(F)(F)F)C(F)(F)C(F)(F)F"),
+    "OTf-": BuiltIn("[O-]S(=O)(=O)C(F)(F)F"),
+    "BOB-": BuiltIn("O=C1O[B-]2(OC1=O)OC(=O)C(=O)O2"),
+    "DFOB-": BuiltIn("F[B-]1(F)OC(=O)C(=O)O1"),
+    "TDI-": BuiltIn("FC(F)(F)c1nc(C#N)c(C#N)[n-]1"),
     "ClO4-": BuiltIn("[O-]Cl(=O)(=O)=O"),
+    "NO3-": BuiltIn("[O-][N+](=O)[O-]"),
+    "SO4-2": BuiltIn("[O-]S(=O)(=O)[O-]"),
+    "HSO4-": BuiltIn("OS(=O)(=O)[O-]"),
     "Cl-": BuiltIn("[Cl-]"),
     "water": BuiltIn("O", 0.997),
     "DME": BuiltIn("COCCOC", 0.864),
@@ -43,6 +61,14 @@ BUILT_IN: dict[str, BuiltIn] = {
     "DMC": BuiltIn("COC(=O)OC", 1.063),
     "EMC": BuiltIn("CCOC(=O)OC", 1.007),
     "DEC": BuiltIn("CCOC(=O)OCC", 0.969),
+    "FEC": BuiltIn("O=C1OCC(F)O1"),
+    "VC": BuiltIn("O=C1OC=CO1", 1.35),
+    "TMP": BuiltIn("COP(=O)(OC)OC", 1.21),
+    "TEP": BuiltIn("CCOP(=O)(OCC)OCC", 1.072),
+    "TFEP": BuiltIn("FC(F)(F)COP(=O)(OCC(F)(F)F)OCC(F)(F)F"),
+    "BTFE": BuiltIn("FC(F)(F)COCC(F)(F)F"),
+    "TTE": BuiltIn("FC(F)C(F)(F)COC(F)(F)C(F)F"),
+    "HFE-347": BuiltIn("FC(F)C(F)(F)OCC(F)(F)F"),
     "acetonitrile": BuiltIn("CC#N", 0.777),
     "sulfolane": BuiltIn("O=S1(=O)CCCC1", 1.262),
 }
@@ -68,7 +94,8 @@ class Species(NamedTuple):
 
     @property
     def is_water(self) -> bool:
-        return self.elements == ("O", "H", "H")
+        """Whatever the isotopes, and wherever the SMILES names them."""
+        return sorted(self.elements) == ["H", "H", "O"] and not self.charge
 
     @property
     def n_protons(self) -> int:
@@ -110,6 +137,28 @@ def find_species(where: str, name: str, smiles: str | None = None, density_g_per
     # A built-in molecule keeps its own SMILES, whatever spelling is given: the order of its atoms follows from it.
     own = built_in.smiles if built_in else smiles
     return Species(name, own, GetFormalCharge(molecule), elements, mass, volume)
+
+
+@cache
+def isotope_masses(where: str, smiles: str) -> Mapping[int, float]:
+    """Mass in amu of each atom whose isotope the SMILES names, such as the hydrogens of `[2H]O[2H]`; by index.
+
+    Raises:
+        InputError: as `molecule_of_smiles`, or an isotope whose mass is not known.
+    """
+    from rdkit.Chem import GetPeriodicTable
+
+    masses = {}
+    for atom in molecule_of_smiles(where, smiles).GetAtoms():
+        if number := atom.GetIsotope():
+            mass = GetPeriodicTable().GetMassForIsotope(atom.GetAtomicNum(), number)
+            if mass <= 0:
+                raise InputError(
+                    f"{where}: SMILES {smiles!r} names the isotope {number}{atom.GetSymbol()}, whose mass is "
+                    "not known; write the mass number of an existing isotope, such as [2H], [13C] or [6Li+]"
+                )
+            masses[atom.GetIdx()] = mass
+    return MappingProxyType(masses)
 
 
 @cache

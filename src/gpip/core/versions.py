@@ -5,9 +5,9 @@ one re-runs that stage and what follows from it, and nothing else.
 """
 
 STAGE_VERSIONS: dict[str, int] = {
-    "build": 2,
+    "build": 3,
     "minimisation": 1,
-    "density": 2,
+    "density": 3,
     "annealing": 1,
     "classical_md": 2,
     "dataset": 1,
@@ -15,10 +15,11 @@ STAGE_VERSIONS: dict[str, int] = {
     "labels": 2,
     "isolated_atoms": 1,
     "splits": 1,
-    "finetuning": 5,
+    "step_costs": 1,
+    "finetuning": 6,
     "baselines": 3,
-    "ml_md": 2,
-    "metrics": 1,
-    "system": 1,
+    "ml_md": 3,
+    "metrics": 2,
+    "system": 2,
     "report": 2,
 }

@@ -15,6 +15,8 @@ from gpip.core.progress import progress
 def atoms_from_frame(frame: Frame) -> Atoms:
     """ASE Atoms in eV and angstrom: energy and forces in a calculator, system and temperature in `info`."""
     atoms = Atoms(frame.species, frame.positions, cell=frame.cell, pbc=frame.pbc)
+    if frame.masses_amu is not None:
+        atoms.set_masses(frame.masses_amu)
     atoms.info["system"] = frame.system
     if frame.temperature_kelvin == frame.temperature_kelvin:
         atoms.info["temperature_kelvin"] = frame.temperature_kelvin

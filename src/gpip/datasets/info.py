@@ -51,7 +51,8 @@ def _describe_system(dataset: Dataset, system: SystemRecord) -> Iterator[str]:
     if system.pbc.any():
         lengths = np.linalg.norm(system.cell, axis=2)
         volume = np.abs(np.linalg.det(system.cell))
-        density = atomic_masses[system.species].sum() / volume / G_PER_CM3_TO_AMU_PER_ANGSTROM3
+        masses = atomic_masses[system.species] if system.mass is None else system.mass
+        density = masses.sum() / volume / G_PER_CM3_TO_AMU_PER_ANGSTROM3
         directions = "".join(axis for axis, on in zip("abc", system.pbc, strict=True) if on)
         yield f"box: periodic along {directions}; edges {' × '.join(_range(edge) for edge in lengths.T)} Å"
         yield f"density: {_range(density)} g/cm³"

@@ -42,6 +42,8 @@ class SystemRecord:
     """[n_atoms]; -1 when unknown."""
     source_frame: np.ndarray | None = None
     """[n_frames]."""
+    mass: np.ndarray | None = None
+    """[n_atoms], amu; None where all are standard atomic weights."""
 
     @property
     def n_atoms(self) -> int:
@@ -132,6 +134,7 @@ class Dataset(Sequence[Frame]):
             forces=self._arrays.get(system.name, "forces")[frame] if system.has_forces else None,
             temperature_kelvin=float(system.temperature[frame]),
             system=system.name,
+            masses_amu=system.mass,
         )
 
     def system_of(self, index: int) -> str:

@@ -152,6 +152,8 @@ def read_run(run: ClassicalRun) -> dict[str, np.ndarray]:
     if not species.all():
         name = list(trajectory.topology.atoms)[int(np.argmin(species))]
         raise InputError(f"{run.trajectory}: {name} is no atom; force fields with virtual sites are not supported")
+    with h5py.File(run.trajectory, "r", locking=False) as file:
+        masses = {"mass": file["mass"][...]} if "mass" in file else {}
     periodic = trajectory.unitcell_vectors is not None
     cell = trajectory.unitcell_vectors if periodic else np.zeros((trajectory.n_frames, 3, 3))
     return {
@@ -161,6 +163,7 @@ def read_run(run: ClassicalRun) -> dict[str, np.ndarray]:
         "pbc": np.full(3, periodic),
         "temperature": np.full(trajectory.n_frames, run.temperature_kelvin),
         "molecule": _molecules(trajectory.topology),
+        **masses,
     }
 
 

@@ -50,7 +50,7 @@ def initial_potential(
     """
     potential = make_potential(backbone, seed_for(seed, "weights"))
     record: dict[str, Any] = {
-        "initialisation": initialisation.model_dump(mode="json"),
+        "initialisation": initialisation.used(),
         "loaded": [],
         "fresh": [],
     }
@@ -114,6 +114,13 @@ def carry_head(
     ]
     predicted = np.concatenate(predict(potential, chosen)[1]).astype(float)
     reference = np.concatenate([frame.forces for frame in chosen]).astype(float)
+    if potential.repulsion is not None:
+        # The factor is that of the network: what the repulsion gives is not scaled.
+        scale = potential.energy_scale.clone()
+        potential.energy_scale.zero_()
+        of_repulsion = np.concatenate(predict(potential, chosen)[1]).astype(float)
+        potential.energy_scale.copy_(scale)
+        predicted, reference = predicted - of_repulsion, reference - of_repulsion
     norm = float((predicted**2).sum())
     if norm == 0:
         raise InputError(f"{where}: the pre-trained energy head gives no forces: use energy_head fresh")

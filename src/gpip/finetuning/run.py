@@ -34,6 +34,8 @@ class Outputs:
     history: Path
     errors: Path
     predictions: Path
+    cost: Path
+    """Apart from the others, which equal runs write alike."""
 
 
 def fine_tune(
@@ -43,18 +45,20 @@ def fine_tune(
     backbone: BackboneSettings,
     initialisation: Initialisation,
     settings: FineTuning,
-    n_steps: int,
-    learning_rate: float,
     seed: int,
     n_threads: int,
     device: str,
     outputs: Outputs,
+    extra_steps: int = 0,
     isolated_atoms: Path | None = None,
 ) -> None:
     """Train on the split's training frames, keep the best weights by its validation frames, test on its test frames.
 
-    `isolated_atoms` is a file of energies of isolated atoms, on which reference energies are anchored; without it they
-    are fitted to the training frames alone.
+    Args:
+        settings: with the one learning rate of this backbone.
+        extra_steps: beyond those of the settings, for an arm of equal compute.
+        isolated_atoms: file of energies of isolated atoms, on which reference energies are anchored; without it they
+            are fitted to the training frames alone.
 
     Raises:
         InputError: an atom has no neighbour within the network's cutoff, a loss is not finite, or the labels do not
@@ -65,6 +69,9 @@ def fine_tune(
     used = dataset.subset(sorted(index for part in parts.values() for index in part))
     check_neighbours(used, backbone.cutoff_angstrom, f"cutoff_angstrom of this {backbone.model} backbone")
     frames = {name: dataset.frames(parts[name]) for name in ("train", "validation", "test")}
+    n_steps = settings.optimization.total_steps(len(frames["train"])) + extra_steps
+    if extra_steps:
+        settings = settings.model_copy(update={"optimization": settings.optimization.lasting(n_steps)})
     anchors = read_anchors(isolated_atoms)
     potential, record = initial_potential(backbone, initialisation, pretrained, frames["train"], seed, anchors)
     potential.to(training_device(device))
@@ -75,23 +82,25 @@ def fine_tune(
     )
     inputs = [path for path in (labels, split, pretrained, isolated_atoms) if path]
     settings_used = {
-        "backbone": backbone.model_dump(mode="json"),
-        "initialisation": initialisation.model_dump(mode="json"),
-        "fine_tuning": settings.model_dump(mode="json"),
-        "n_steps": n_steps,
-        "learning_rate": learning_rate,
+        "backbone": backbone.used(),
+        "initialisation": initialisation.used(),
+        "fine_tuning": settings.used(),
     }
     plan = Plan(
         settings=settings.optimization,
         n_steps=n_steps,
-        learning_rate=learning_rate,
         n_frames=len(frames["train"]),
         seed=seed,
         history=outputs.history,
         fingerprint=settings_used
-        | {"seed": seed, "inputs": [digest(path) for path in inputs], "version": STAGE_VERSIONS["finetuning"]},
+        | {
+            "n_steps": n_steps,
+            "seed": seed,
+            "inputs": [digest(path) for path in inputs],
+            "version": STAGE_VERSIONS["finetuning"],
+        },
     )
-    result = train(objective, plan, _validation(potential, frames["validation"], settings, str(labels)))
+    result, spent = train(objective, plan, _validation(potential, frames["validation"], settings, str(labels)))
     energies, forces = predict(potential, frames["test"])
     origin = provenance("finetuning", settings_used | result, seed, inputs)
     write_predictions(outputs.predictions, frames["test"], energies, forces, parts["test"], origin)
@@ -109,6 +118,7 @@ def fine_tune(
         },
     )
     save_potential(outputs.checkpoint, potential, backbone, origin | {"transfer": record})
+    write_json(outputs.cost, spent | {"provenance": origin})
     plan.checkpoint.unlink(missing_ok=True)
 
 

@@ -1,12 +1,32 @@
-"""Mass moved from heavy atoms to their hydrogens, for longer time steps."""
+"""Masses of isotopes, and mass moved from heavy atoms to their hydrogens for longer time steps."""
+
+from collections.abc import Mapping
 
 import openmm
 from openmm.app import Topology
 from openmm.unit import dalton
 
 from gpip.core.errors import InputError
+from gpip.core.species import Species, isotope_masses
 
 LIGHTEST_HEAVY_AMU = 2.0
+
+
+def set_isotope_masses(system: openmm.System, amounts: Mapping[Species, int]) -> None:
+    """Give the atoms whose isotope a SMILES names the mass of that isotope; the others keep theirs.
+
+    Args:
+        system: its particles are the atoms of the species in the order given, molecule by molecule.
+        amounts: how many molecules of each species.
+    """
+    first = 0
+    for species, count in amounts.items():
+        masses = isotope_masses(f"species {species.name!r}", species.smiles)
+        n_atoms = len(species.elements)
+        for molecule in range(count if masses else 0):
+            for atom, mass_amu in masses.items():
+                system.setParticleMass(first + molecule * n_atoms + atom, mass_amu)
+        first += count * n_atoms
 
 
 def repartition_hydrogen_mass(system: openmm.System, topology: Topology, hydrogen_mass_amu: float) -> None:

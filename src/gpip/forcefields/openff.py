@@ -17,6 +17,7 @@ from gpip.forcefields.tip3p import EWALD_ERROR_TOLERANCE
 
 if TYPE_CHECKING:
     from openff.toolkit import ForceField, Molecule
+    from rdkit.Chem import Mol
 
 WATER_AND_IONS = "tip3p.offxml"
 """TIP3P water with the alkali and halide ions of Joung and Cheatham (J. Phys. Chem. B 112, 9020, 2008)."""
@@ -35,6 +36,10 @@ FORCE_NAMES = {
     openmm.CMMotionRemover: "centre_of_mass",
 }
 MOST_NEIGHBOURS = 4
+ELEMENTS = ("H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
+"""Of molecules that Sage has terms for."""
+IONS = ("Li+", "Na+", "K+", "Rb+", "Cs+", "F-", "Cl-", "Br-", "I-")
+"""Of one atom, in WATER_AND_IONS."""
 UNEQUAL_CHARGE_E = 0.005
 
 
@@ -79,6 +84,60 @@ def openff_system(settings: Box) -> OpenFFSystem:
         force.setName(FORCE_NAMES[type(force)])
         force.setForceGroup(group)
     return OpenFFSystem(system, files, methods, charges)
+
+
+def is_installed() -> bool:
+    """Whether the packages that build OpenFF systems can be imported here."""
+    try:
+        _require_openff()
+    except InputError:
+        return False
+    return True
+
+
+def check_species(species: Species, force_field: str) -> None:
+    """Refuse what no OpenFF force field has parameters for, without OpenFF.
+
+    Raises:
+        InputError: an ion of one atom or an element outside its lists, or an atom with neighbours that it has no terms
+            for.
+    """
+    from rdkit.Chem import MolToSmiles
+
+    where = f"species {species.name!r}"
+    molecule = molecule_of_smiles(where, species.smiles)
+    if molecule.GetNumAtoms() == 1:
+        symbol, charge = species.elements[0], species.charge
+        ion = f"{symbol}{'+' if charge > 0 else '-'}{abs(charge) if abs(charge) > 1 else ''}"
+        if ion not in IONS:
+            raise InputError(
+                f"{where}: {force_field} has no parameters of {ion}; of ions of one atom it has {', '.join(IONS)}; "
+                f"{OPLS}"
+            )
+        return
+    strange = sorted(set(species.elements) - set(ELEMENTS))
+    if strange:
+        raise InputError(
+            f"{where}: {force_field} has no parameters of {', '.join(strange)}; it has those of {', '.join(ELEMENTS)}; "
+            f"{OPLS}"
+        )
+    _check_neighbours(where, molecule)
+    for atom in molecule.GetAtoms():
+        if atom.GetSymbol() in ("F", "Cl", "Br", "I") and atom.GetDegree() > 1:
+            raise InputError(
+                f"{where}: {force_field} has no terms for {atom.GetSymbol()} with {atom.GetDegree()} neighbours, as in "
+                f"{MolToSmiles(molecule)}; {OPLS}"
+            )
+
+
+def check_with_openff(settings: Box) -> None:
+    """Type and charge each species of a box, as building it does. Raises InputError as `openff_system` does."""
+    _require_openff()
+    field, _ = _force_field(settings)
+    for one in settings.amounts:
+        molecule = _molecule(one)
+        _assign_charges(field, one, molecule, settings.force_field)
+        _parametrise_alone(field, one, molecule, settings.force_field)
 
 
 def _require_openff() -> None:
@@ -146,13 +205,17 @@ def _molecule(species: Species) -> "Molecule":
 
     where = f"species {species.name!r}"
     rdkit = molecule_of_smiles(where, species.smiles)
-    for atom in rdkit.GetAtoms():
+    _check_neighbours(where, rdkit)
+    return Molecule.from_rdkit(rdkit, allow_undefined_stereo=True)
+
+
+def _check_neighbours(where: str, molecule: "Mol") -> None:
+    for atom in molecule.GetAtoms():
         if atom.GetDegree() > MOST_NEIGHBOURS:
             raise InputError(
                 f"{where}: atom {atom.GetIdx()} ({atom.GetSymbol()}) has {atom.GetDegree()} neighbours. OpenFF has one "
                 f"equilibrium angle for all neighbours of such an atom, and would force it out of shape; {OPLS}"
             )
-    return Molecule.from_rdkit(rdkit, allow_undefined_stereo=True)
 
 
 def _assign_charges(field: "ForceField", species: Species, molecule: "Molecule", name: str) -> str:

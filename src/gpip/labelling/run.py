@@ -100,7 +100,9 @@ def label_chunk(
                 print(f"frame {index} ({frame.system}) could not be labelled: {result.reason}", flush=True)
             store.save(frame, result)
             results[index] = result
-    record = provenance("labels", settings, inputs=[configurations])
+    # The checks and the allowed failures are applied when the chunks are merged.
+    used = {name: value for name, value in settings.used().items() if name not in ("checks", "max_failed_fraction")}
+    record = provenance("labels", used, inputs=[configurations])
     record |= {"charges": charges, "n_unpaired": spins}
     systems = {
         name: _fields(source, name, results) for name in dict.fromkeys(source[index].system for index in indices)

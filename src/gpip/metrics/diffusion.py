@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from ase.data import atomic_masses
 
 from gpip.core.errors import InputError
 from gpip.core.units import ANGSTROM2_PER_FS_TO_1E9_M2_PER_S, BOLTZMANN_EV_PER_K, PS_TO_FS
@@ -34,10 +35,34 @@ def unwrap(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
     return np.concatenate([positions[:1], positions[:1] + np.cumsum(steps, axis=0)])
 
 
-def remove_drift(positions: np.ndarray) -> np.ndarray:
-    """Positions [n_frames, n_atoms, 3] relative to their centre in each frame."""
+def remove_drift(positions: np.ndarray, species: np.ndarray) -> np.ndarray:
+    """Positions [n_frames, n_atoms, 3] relative to the centre of mass of all atoms in each frame.
+
+    All atoms of the configuration must be there, with their atomic numbers [n_atoms]: relative to the centre of n
+    diffusing atoms alone, these would seem to diffuse about (n - 1)/n as fast as they do, and a single one not at all.
+    """
+    positions, masses = np.asarray(positions, float), atomic_masses[species]
+    return positions - np.einsum("a,fax->fx", masses / masses.sum(), positions)[:, None]
+
+
+def remove_own_drift(positions: np.ndarray) -> np.ndarray:
+    """Positions [n_frames, n_atoms, 3] of the diffusing atoms relative to their own centre in each frame.
+
+    The published form, for the published number alone: too low for few atoms.
+    """
     positions = np.asarray(positions, float)
     return positions - positions.mean(axis=1, keepdims=True)
+
+
+def msd_of_element(positions: np.ndarray, species: np.ndarray, atomic_number: int, published: bool) -> np.ndarray:
+    """MSD [n_frames, n_atoms of that element], angstrom², of unwrapped positions [n_frames, n_atoms, 3] of all atoms.
+
+    Drift is removed relative to all atoms, or to the atoms of the element in the published form.
+    """
+    chosen = species == atomic_number
+    if published:
+        return mean_squared_displacement(remove_own_drift(positions[:, chosen]))
+    return mean_squared_displacement(remove_drift(positions, species)[:, chosen])
 
 
 def mean_squared_displacement(positions: np.ndarray) -> np.ndarray:

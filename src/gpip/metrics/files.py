@@ -10,7 +10,9 @@ import numpy as np
 
 from gpip.core.errors import InputError
 
-SCHEMA, SCHEMA_VERSION = "gpip-ml-md", 1
+SCHEMA, SCHEMA_VERSION = "gpip-ml-md", 2
+NAMES_IN_1 = {"unstable_from_fs": "came_apart_fs", "unstable_reason": "came_apart_reason"}
+"""What two fields were called in version 1, which is the same otherwise."""
 UNITS = {
     "cell": "angstrom",
     "time_fs": "fs",
@@ -32,12 +34,12 @@ class MLMDRun:
     time_fs: np.ndarray
     """[n_frames]"""
     potential_energy: np.ndarray
-    """[n_frames, n_replicas], eV; as all below NaN once a replica came apart."""
+    """[n_frames, n_replicas], eV; as all below NaN once a replica became unstable."""
     kinetic_energy: np.ndarray
     temperature: np.ndarray
-    came_apart_fs: np.ndarray
+    unstable_from_fs: np.ndarray
     """[n_replicas]; NaN where it held to the end."""
-    came_apart_reason: tuple[str, ...]
+    unstable_reason: tuple[str, ...]
     timestep_fs: float
     target_temperature_kelvin: float
     provenance: dict[str, Any]
@@ -55,15 +57,15 @@ class MLMDRun:
         return float((times[-1] - times[0]) / (len(times) - 1)) / 1000
 
     def n_held(self, replica: int) -> int:
-        """Frames before the replica came apart."""
+        """Frames before the replica became unstable."""
         finite = np.isfinite(self.potential_energy[:, replica])
-        end = self.came_apart_fs[replica]
+        end = self.unstable_from_fs[replica]
         held = finite if np.isnan(end) else finite & (self.time_fs < end)
         return len(held) if held.all() else int(np.argmin(held))
 
     def held_ps(self, replica: int) -> float:
-        """Time to the end, or until the replica came apart."""
-        end = self.came_apart_fs[replica]
+        """Time to the end, or until the replica became unstable."""
+        end = self.unstable_from_fs[replica]
         return float(self.time_fs[-1] if np.isnan(end) else end) / 1000
 
     def positions(self, replica: int) -> np.ndarray:
@@ -80,9 +82,11 @@ def read_ml_md(path: str | Path) -> MLMDRun:
         raise InputError(f"{path} cannot be read as HDF5 ({error}): is it truncated? make it again") from None
     with file:
         found = file.attrs.get("schema"), file.attrs.get("schema_version")
-        if found != (SCHEMA, SCHEMA_VERSION):
+        if found not in ((SCHEMA, 1), (SCHEMA, SCHEMA_VERSION)):
             raise InputError(f"{path}: schema and version {found}, expected {(SCHEMA, SCHEMA_VERSION)}")
-        missing = sorted({*UNITS, "species", "came_apart_fs", "came_apart_reason"} - set(file))
+        old = NAMES_IN_1 if found[1] == 1 else {}
+        from_fs, reason = (old.get(name, name) for name in NAMES_IN_1)
+        missing = sorted({*UNITS, "species", from_fs, reason} - set(file))
         if missing:
             raise InputError(f"{path}: {', '.join(missing)} missing; make it again")
         for name, unit in UNITS.items():
@@ -93,9 +97,10 @@ def read_ml_md(path: str | Path) -> MLMDRun:
         return MLMDRun(
             path=Path(path),
             species=file["species"][...],
-            came_apart_reason=tuple(file["came_apart_reason"].asstr()[...]),
+            unstable_reason=tuple(file[reason].asstr()[...]),
             timestep_fs=float(file.attrs["timestep_fs"]),
             target_temperature_kelvin=float(file.attrs["target_temperature_kelvin"]),
             provenance=json.loads(file.attrs.get("provenance", "{}")),
-            **{name: file[name][...].astype(float) for name in (*UNITS, "came_apart_fs") if name != "positions"},
+            unstable_from_fs=file[from_fs][...].astype(float),
+            **{name: file[name][...].astype(float) for name in UNITS if name != "positions"},
         )

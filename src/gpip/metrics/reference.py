@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpip.core.errors import InputError
-from gpip.metrics.diffusion import mean_squared_displacement, remove_drift, unwrap
+from gpip.metrics.diffusion import msd_of_element, unwrap
 from gpip.metrics.molecules import find_molecules
 from gpip.metrics.rdf import PairCounts, count_pairs
 
@@ -65,8 +65,8 @@ def reference_counts(reference: Reference, r_max_angstrom: float, n_bins: int) -
     )
 
 
-def reference_msd(reference: Reference, atomic_number: int) -> np.ndarray:
-    """MSD [n_frames, n_atoms of that element], angstrom², drift removed."""
+def reference_msd(reference: Reference, atomic_number: int, published: bool = False) -> np.ndarray:
+    """MSD [n_frames, n_atoms of that element], angstrom², drift removed: see `msd_of_element`."""
     cell = reference.cells[0]
     paths = unwrap(reference.positions, cell) if reference.is_periodic else reference.positions
-    return mean_squared_displacement(remove_drift(paths[:, reference.species == atomic_number]))
+    return msd_of_element(paths, reference.species, atomic_number, published)

@@ -89,8 +89,10 @@ def _bulk(run: MLMDRun, reference: Reference, settings: Any, viscosity_pa_s: flo
     published_note = ""
     if not any(published_frames):
         published_frames = [run.n_held(replica) for replica in replicas]
-        published_note = "; no stable part by the published criterion: over the time before it came apart"
-    published = published_diffusivity(replica_msds(run, published_frames, element), run.step_ps, reference, element)
+        published_note = "; no stable part by the published criterion: over the time before it became unstable"
+    published = published_diffusivity(
+        replica_msds(run, published_frames, element, published=True), run.step_ps, reference, element
+    )
     published["diffusivity_published"]["note"] += published_note
     stable_frames = [structure.n_stable_frames(replica, published=False) for replica in replicas]
     msds = replica_msds(run, stable_frames, element)
@@ -119,7 +121,7 @@ def _molecule(run: MLMDRun, reference: Reference, settings: Any, viscosity_pa_s:
             lengths,
             run.step_ps,
             run.held_ps(replica),
-            run.came_apart_reason[replica] if np.isfinite(run.came_apart_fs[replica]) else "",
+            run.unstable_reason[replica] if np.isfinite(run.unstable_from_fs[replica]) else "",
         )
         for replica in range(run.n_replicas)
     ]
@@ -133,11 +135,11 @@ def _molecule(run: MLMDRun, reference: Reference, settings: Any, viscosity_pa_s:
 def _run_entries(run: MLMDRun) -> dict[str, Entry]:
     held = [run.n_held(replica) for replica in range(run.n_replicas)]
     broken = [
-        f"replica {replica} at {run.held_ps(replica):g} ps: {run.came_apart_reason[replica]}"
+        f"replica {replica} at {run.held_ps(replica):g} ps: {run.unstable_reason[replica]}"
         for replica in range(run.n_replicas)
-        if np.isfinite(run.came_apart_fs[replica])
+        if np.isfinite(run.unstable_from_fs[replica])
     ]
-    note = "came apart: " + "; ".join(broken) if broken else "no replica came apart"
+    note = "became unstable: " + "; ".join(broken) if broken else "no replica became unstable"
     times = [run.held_ps(replica) for replica in range(run.n_replicas)]
     temperatures = [run.temperature[:n, replica].mean() for replica, n in enumerate(held) if n]
     target = f"thermostat at {run.target_temperature_kelvin:g} K"
@@ -145,7 +147,7 @@ def _run_entries(run: MLMDRun) -> dict[str, Entry]:
         "held_time": over_replicas(times, "ps", note) | {"censored": run.n_replicas - len(broken)},
         "temperature": over_replicas(temperatures, "K", target)
         if temperatures
-        else absent("K", "every replica came apart before its first frame"),
+        else absent("K", "every replica became unstable before its first frame"),
     }
 
 

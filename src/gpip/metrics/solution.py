@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 from scipy.spatial import cKDTree
 
+from gpip.core.averages import N_INDEPENDENT_NEEDED, average
 from gpip.core.errors import InputError
 from gpip.metrics.rdf import PairCounts, jackknife
 from gpip.metrics.sites import SitePair
@@ -17,11 +18,12 @@ BIN_ANGSTROM = 0.05
 SMOOTHING_ANGSTROM = 0.08
 """Standard deviation of the Gaussian that g is smoothed with before its peaks are sought."""
 N_BLOCKS = 10
-"""Parts of a run, whose spread gives the standard errors."""
+"""Parts of a run, whose spread gives the standard errors of g."""
 STANDS_OUT = 0.1
 """What a peak rises above its surroundings, or a minimum lies below them, at least."""
 STANDARD_ERRORS = 5.0
 """... and so many times its standard error."""
+TOO_SHORT = f"too short for an error of the coordination number: fewer than {N_INDEPENDENT_NEEDED} independent frames"
 HOW_FOUND = (
     f"The first shell ends at the first minimum of g behind its first peak above 1. g is smoothed with a Gaussian of "
     f"{SMOOTHING_ANGSTROM:g} Å for the search; peak and minimum must stand out by {STANDS_OUT:g} and by "
@@ -38,9 +40,9 @@ class Shell(NamedTuple):
     coordination: float | None = None
     """Mean number of neighbours up to the minimum."""
     coordination_error: float | None = None
-    """Standard error from blocks in time; None where one block has no spread."""
+    """Standard error of the correlated series of frames; None where the run is too short for it."""
     reason: str = ""
-    """Why there is no shell."""
+    """Why there is no shell, or no standard error."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Distribution:
     """One pair of sites; a chunk is a block of frames."""
     n_centres: np.ndarray
     """[n_blocks], atoms of the first kind, summed over the frames of a block."""
+    by_frame: np.ndarray
+    """Neighbours by distance in each frame, [n_frames, n_bins]."""
 
     @property
     def g(self) -> np.ndarray:
@@ -71,13 +75,12 @@ class Distribution:
         return np.cumsum(self.counts.counts[:, 0, 0].sum(axis=0)) / self.n_centres.sum()
 
     def running_error(self, bin_index: int) -> float | None:
-        """Standard error of `running` at one bin; None for a single block."""
-        if len(self.counts) < 2:
-            return None
-        inside = self.counts.counts[:, 0, 0, : bin_index + 1].sum(axis=1)
-        left_out = (inside.sum() - inside) / (self.n_centres.sum() - self.n_centres)
-        # Equal blocks differ by rounding alone.
-        return float(np.round(np.sqrt((len(inside) - 1) * left_out.var()), 12))
+        """Standard error of `running` at one bin; None where the run is too short for it."""
+        inside = self.by_frame[:, : bin_index + 1].sum(axis=1)
+        if len(inside) >= N_INDEPENDENT_NEEDED and np.ptp(inside) == 0:
+            return 0.0
+        error = average(inside).standard_error
+        return None if error is None else error * len(inside) / float(self.n_centres.sum())
 
     def first_shell(self) -> Shell:
         """Where the first shell ends, and how many neighbours it holds: see HOW_FOUND."""
@@ -101,11 +104,13 @@ class Distribution:
         if not ends:
             reason = f"g has no minimum behind its first peak up to {self.counts.edges[-1]:.2f} Å"
             return Shell(*found, reason=reason)
+        error = self.running_error(ends[0])
         return Shell(
             *found,
             float(self.counts.edges[ends[0] + 1]),
             float(self.running[ends[0]]),
-            self.running_error(ends[0]),
+            error,
+            TOO_SHORT if error is None else "",
         )
 
 
@@ -134,23 +139,24 @@ def distributions(
     edges = BIN_ANGSTROM * np.arange(int(r_max / BIN_ANGSTROM + 1e-6) + 1)
     blocks = np.arange(n_frames) * min(N_BLOCKS, n_frames) // n_frames
     sites = {site: np.array(site.atoms) for pair in pairs for site in (pair.first, pair.second)}
-    counts = np.zeros((len(pairs), blocks[-1] + 1, len(edges) - 1), np.int64)
-    for frame, block in enumerate(blocks):
+    by_frame = np.zeros((len(pairs), n_frames, len(edges) - 1), np.int32)
+    for frame in range(n_frames):
         box = lengths[frame]
         wrapped = {site: _wrapped(positions[frame, atoms], box) for site, atoms in sites.items()}
         trees = {site: cKDTree(points, boxsize=box) for site, points in wrapped.items()}
         for index, pair in enumerate(pairs):
-            counts[index, block] += _histogram(pair, sites, trees, molecule, edges)
+            by_frame[index, frame] = _histogram(pair, sites, trees, molecule, edges)
+    counts = np.add.reduceat(by_frame, np.flatnonzero(np.diff(blocks, prepend=-1)), axis=1, dtype=np.int64)
     inverse_volume = np.bincount(blocks, 1 / lengths.prod(axis=1))
     n_in_block = np.bincount(blocks)
     rows = []
-    for pair, found in zip(pairs, counts, strict=True):
+    for pair, found, frames in zip(pairs, counts, by_frame, strict=True):
         first, second = sites[pair.first], sites[pair.second]
         n_atom_pairs = int((molecule[first][:, None] != molecule[second]).sum())
         both = np.zeros((len(found), 1, 2, len(edges) - 1), np.int64)
         both[:, 0, 0] = found
         shape = PairCounts(edges, (pair.name,), both, np.array([[n_atom_pairs, 0]]), inverse_volume)
-        rows.append(Distribution(pair, shape, len(first) * n_in_block))
+        rows.append(Distribution(pair, shape, len(first) * n_in_block, frames))
     return rows
 
 

@@ -33,7 +33,7 @@ def bulk_stability(
     g_reference: np.ndarray,
     chunk_ps: float,
     held_ps: float,
-    came_apart: str = "",
+    stop_reason: str = "",
     window_ps: float = 1.0,
     threshold_angstrom: float = 3.0,
     kind: Kind = "all",
@@ -41,10 +41,10 @@ def bulk_stability(
     """Stability of one replica (Fu et al., TMLR 2023): start of the first window that is off for any pair.
 
     Args:
-        counts: of the frames before the run came apart, if it did; windows move by one chunk of `chunk_ps`.
+        counts: of the frames before the run became unstable, if it did; windows move by one chunk of `chunk_ps`.
         g_reference: [n_pairs, n_bins].
         held_ps: time to the end of the run, or until the dynamics stopped it.
-        came_apart: why the dynamics stopped it; empty when it ran to the end.
+        stop_reason: why the dynamics stopped it; empty when it ran to the end.
         kind: "all" is published; "intermolecular" leaves out the narrow peaks of the bonds, which another
             reference model alone can push over the threshold.
     """
@@ -57,7 +57,7 @@ def bulk_stability(
         deviation = deviations[start, pair]
         reason = f"g(r) of {counts.pairs[pair]} is off by {deviation:.1f} Å from {start * chunk_ps:g} ps"
         return Stability(min(start * chunk_ps, held_ps), False, reason, start)
-    return Stability(held_ps, not came_apart, came_apart or "held to the end", len(counts))
+    return Stability(held_ps, not stop_reason, stop_reason or "held to the end", len(counts))
 
 
 def bond_stability(
@@ -67,7 +67,7 @@ def bond_stability(
     reference_lengths: np.ndarray,
     step_ps: float,
     held_ps: float,
-    came_apart: str = "",
+    stop_reason: str = "",
     tolerance_angstrom: float = BOND_TOLERANCE_ANGSTROM,
 ) -> Stability:
     """Stability of one replica [n_frames, n_atoms, 3]: first frame with a bond off its reference length."""
@@ -78,7 +78,7 @@ def bond_stability(
         first, second = bonds[stretch[start].argmax()]
         reason = f"bond of atoms {first} and {second} is off by {stretch[start].max():.2f} Å"
         return Stability(start * step_ps, False, reason, start)
-    return Stability(held_ps, not came_apart, came_apart or "held to the end", len(positions))
+    return Stability(held_ps, not stop_reason, stop_reason or "held to the end", len(positions))
 
 
 def bond_lengths(positions: np.ndarray, cell: np.ndarray, bonds: np.ndarray) -> np.ndarray:

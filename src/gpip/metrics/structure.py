@@ -22,7 +22,7 @@ class Structure:
     """Histograms of every replica and of the reference, and how long each replica was stable."""
 
     counts: list[PairCounts | None]
-    """One per replica, of the frames before it came apart; None where there is no such frame."""
+    """One per replica, of the frames before it became unstable; None where there is no such frame."""
     reference: PairCounts
     frames_per_chunk: int
     published: list[Stability]
@@ -49,12 +49,12 @@ def measure_structure(run: MLMDRun, reference: Reference, settings: Any) -> Stru
     counts, stability = [], {kind: [] for kind in KINDS}
     for replica in range(run.n_replicas):
         positions = run.positions(replica)
-        came_apart = run.came_apart_reason[replica] or "came apart"
-        came_apart = came_apart if np.isfinite(run.came_apart_fs[replica]) else ""
+        stop_reason = run.unstable_reason[replica] or "became unstable"
+        stop_reason = stop_reason if np.isfinite(run.unstable_from_fs[replica]) else ""
         if not len(positions):
             counts.append(None)
             for kind in KINDS:
-                stability[kind].append(Stability(run.held_ps(replica), False, came_apart, 0))
+                stability[kind].append(Stability(run.held_ps(replica), False, stop_reason, 0))
             continue
         molecule = find_molecules(run.species, positions[0].astype(float), run.cell[replica])
         of_replica = count_pairs(
@@ -80,7 +80,7 @@ def measure_structure(run: MLMDRun, reference: Reference, settings: Any) -> Stru
                     of_reference.g(kind),
                     frames_per_chunk * run.step_ps,
                     run.held_ps(replica),
-                    came_apart,
+                    stop_reason,
                     settings.stability_window_ps,
                     settings.stability_threshold_angstrom,
                     kind,
@@ -106,12 +106,12 @@ def published_rdf_entries(structure: Structure) -> dict[str, Entry]:
     left_out = [index for index in range(len(structure.counts)) if index not in parts]
     if not parts:
         parts = {index: counts for index, counts in enumerate(structure.counts) if counts is not None}
-        note = "no stable part by the published criterion: over the time before the dynamics came apart"
+        note = "no stable part by the published criterion: over the time before the dynamics became unstable"
     elif left_out:
         note = f"without replicas {left_out}, which have no stable part"
     names = [f"rdf_error_published_{form}_" for form in ("mean", "integral")]
     if not parts:
-        reason = "every replica came apart before its first frame"
+        reason = "every replica became unstable before its first frame"
         units = dict(zip(names, ("1", "Å"), strict=True))
         return {name + pair: absent(units[name], reason) for name in names for pair in structure.reference.pairs}
     g_reference = structure.reference.g("all")

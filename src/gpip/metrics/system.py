@@ -109,7 +109,8 @@ def reached_composition(manifest: Mapping[str, Any], density: Mapping[str, Any] 
         density: `density.json`, or None where the box kept its density.
 
     Returns:
-        `density_g_per_cm3`, `density_standard_error_g_per_cm3` (None where the density was set), `density_converged`,
+        `density_g_per_cm3`, `density_standard_error_g_per_cm3` (None where the density was set or the run is too short
+        for an error, which `density_standard_error_reason` then says), `density_converged`,
         `density_reasons`, and `mol_per_litre` and `mol_per_kg_solvent` as far as the manifest has them.
     """
     packed = manifest.get("density_g_per_cm3")
@@ -119,6 +120,7 @@ def reached_composition(manifest: Mapping[str, Any], density: Mapping[str, Any] 
     return {
         "density_g_per_cm3": reached,
         "density_standard_error_g_per_cm3": density["density_standard_error_g_per_cm3"] if density else None,
+        "density_standard_error_reason": density.get("standard_error_reason", "") if density else "",
         "density_converged": density["converged"] if density else None,
         "density_reasons": density["reasons"] if density else [],
         "box_length_angstrom": (density or manifest).get("box_length_angstrom"),
@@ -131,8 +133,8 @@ def thermal_summary(temperature_kelvin: float, log_path: str | Path) -> Row:
     """Means of a run's log, with standard errors that count its independent frames.
 
     Returns:
-        Mean potential energy (eV) and temperature (K) with standard errors, the spread of the temperature, and its
-        deviation from the thermostat in standard errors (None where there is no error).
+        Mean potential energy (eV) and temperature (K) with standard errors, or None and the reason where the run is too
+        short for an error; the spread of the temperature, and its deviation from the thermostat in standard errors.
     """
     try:
         log = pd.read_csv(log_path)
@@ -147,9 +149,11 @@ def thermal_summary(temperature_kelvin: float, log_path: str | Path) -> Row:
         "temperature_kelvin": float(temperature_kelvin),
         "n_frames": len(log),
         "potential_energy_mean_ev": energy.mean,
-        "potential_energy_standard_error_ev": energy.standard_error or None,
+        "potential_energy_standard_error_ev": energy.standard_error,
+        "potential_energy_reason": energy.reason,
         "temperature_mean_kelvin": temperature.mean,
-        "temperature_standard_error_kelvin": temperature.standard_error or None,
+        "temperature_standard_error_kelvin": temperature.standard_error,
+        "temperature_reason": temperature.reason,
         "temperature_standard_deviation_kelvin": float(log["temperature_kelvin"].std(ddof=0)),
         "temperature_deviation_standard_errors": off / temperature.standard_error
         if temperature.standard_error
@@ -203,7 +207,8 @@ def _molecule_row(temperature_kelvin: float, trajectory: Trajectory) -> Row:
     return {
         "temperature_kelvin": float(temperature_kelvin),
         "radius_of_gyration_mean_angstrom": mean.mean,
-        "radius_of_gyration_standard_error_angstrom": mean.standard_error or None,
+        "radius_of_gyration_standard_error_angstrom": mean.standard_error,
+        "radius_of_gyration_reason": mean.reason,
         "radius_of_gyration_standard_deviation_angstrom": float(gyration.std()),
         "bonds": bond_summary(trajectory.species, trajectory.positions, trajectory.bonds),
     }

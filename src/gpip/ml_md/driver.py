@@ -14,7 +14,7 @@ from gpip.core.frame import Frame
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.ml_md.dynamics import ReplicaDynamics
-from gpip.ml_md.force import ReplicaForce
+from gpip.ml_md.force import ReplicaForce, masses_amu
 from gpip.ml_md.output import write_ml_md
 from gpip.simulation.chunks import WorkFolder
 from gpip.simulation.platforms import choose_platform
@@ -35,7 +35,7 @@ def run_ml_md(
     """Run one replica from each frame at constant volume and write `trajectory.h5` (schema gpip-ml-md).
 
     The integration is done on OpenMM's Reference platform, in double precision, the network on `device`. A
-    run that was killed goes on from its last complete chunk when it is called again with the same arguments.
+    run that was killed continues from its last complete chunk when it is called again with the same arguments.
 
     Args:
         potential: see ReplicaForce.
@@ -48,6 +48,8 @@ def run_ml_md(
     """
     if len(frames) != len(start_frames):
         raise InputError(f"ML-MD: {len(frames)} start configurations, but {len(start_frames)} indices of them")
+    if frames:
+        settings = settings.model_copy(update={"thermostat": settings.thermostat_of(bool(np.any(frames[0].pbc)))})
     record = provenance("ml_md", settings, seed, inputs)
     run_seed = seed_for(seed, "ml_md")
     before = torch.get_num_threads()
@@ -73,6 +75,6 @@ def _content(potential: nn.Module, frames: Sequence[Frame]) -> str:
     for name, tensor in potential.state_dict().items():
         digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
     for frame in frames:
-        for array in (frame.species, frame.positions, frame.cell, frame.pbc):
+        for array in (frame.species, frame.positions, frame.cell, frame.pbc, masses_amu(frame)):
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]

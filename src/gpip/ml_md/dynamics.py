@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import openmm
-from openmm.app import Element
 from openmm.unit import nanometer, picosecond
 
 from gpip.config.experiments import MLMD
@@ -25,14 +24,18 @@ class ReplicaDynamics(Dynamics):
 
     Nosé-Hoover: one chain per replica (Martyna, Klein, Tuckerman, J. Chem. Phys. 97, 2635, 1992), so replicas
     exchange no heat. The total momentum of each replica is zero at the start and set to zero at every kept
-    frame, so each has 3 n_atoms - 3 degrees of freedom.
+    frame, so each has 3 n_atoms - 3 degrees of freedom. Where the settings name no thermostat, a box gets Nosé-Hoover,
+    a molecule without one Langevin.
     """
 
     def __init__(self, force: ReplicaForce, settings: MLMD, seed: int) -> None:
         self.force, self.settings, self.seed = force, settings, seed
+        periodic = bool(np.any(force.pbc))
+        self.thermostat = settings.thermostat_of(periodic)
+        if warning := settings.thermostat_warning(periodic):
+            print(f"warning: {warning}", flush=True)
         self.n_replicas, self.n_atoms = force.start.shape[:2]
-        masses = [Element.getByAtomicNumber(int(number)).mass._value for number in force.species]
-        self.masses_amu = np.array(masses)
+        self.masses_amu = force.masses_amu
         self.n_degrees_of_freedom = max(3 * self.n_atoms - 3, 1)
         self.system = openmm.System()
         for mass in np.tile(self.masses_amu, self.n_replicas):
@@ -41,14 +44,14 @@ class ReplicaDynamics(Dynamics):
 
     @property
     def finished(self) -> bool:
-        return bool(self.force.apart.all())
+        return bool(self.force.stopped.all())
 
     def integrator(self, seed: int) -> openmm.Integrator:
         settings, timestep_ps = self.settings, self.settings.timestep_fs / PS_TO_FS
         temperature = settings.temperature_kelvin
-        if settings.thermostat == "nve":
+        if self.thermostat == "nve":
             return openmm.VerletIntegrator(timestep_ps)
-        if settings.thermostat == "langevin":
+        if self.thermostat == "langevin":
             integrator = openmm.LangevinMiddleIntegrator(temperature, settings.friction_per_ps, timestep_ps)
             integrator.setRandomNumberSeed(seed)
             return integrator
@@ -84,16 +87,16 @@ class ReplicaDynamics(Dynamics):
         kinetic = 0.5 * np.einsum("a,rax->r", self.masses_amu, velocities**2) * KJ_PER_MOL_TO_EV
         temperature = 2 * kinetic / (self.n_degrees_of_freedom * BOLTZMANN_EV_PER_K)
         limit = self.settings.max_temperature_kelvin
-        for replica in np.flatnonzero(~self.force.apart & ~(temperature <= limit)):
+        for replica in np.flatnonzero(~self.force.stopped & ~(temperature <= limit)):
             time_fs = state.getStepCount() * self.settings.timestep_fs
             what = f"a temperature of {temperature[replica]:.4g} K, more than {limit:g}"
             self.force.stop(int(replica), time_fs, what)
-        apart = self.force.apart
+        stopped = self.force.stopped
         return {
-            "positions": _blank(positions.reshape(self.force.start.shape), apart).astype(np.float32),
-            "potential_energy": _blank(self.force.energies, apart),
-            "kinetic_energy": _blank(kinetic, apart),
-            "temperature": _blank(temperature, apart),
+            "positions": _blank(positions.reshape(self.force.start.shape), stopped).astype(np.float32),
+            "potential_energy": _blank(self.force.energies, stopped),
+            "kinetic_energy": _blank(kinetic, stopped),
+            "temperature": _blank(temperature, stopped),
         }
 
     def memory(self) -> dict[str, Any]:
@@ -104,14 +107,14 @@ class ReplicaDynamics(Dynamics):
 
     def _settled(self, context: openmm.Context, velocities: np.ndarray) -> np.ndarray:
         """Velocities of the frame in nm/ps; drift is taken out of the context, and stopped replicas rest."""
-        if self.settings.thermostat != "nve":
+        if self.thermostat != "nve":
             velocities = self._without_drift(velocities)
-        apart = self.force.apart
-        if apart.any():
-            velocities = np.where(apart[:, None, None], 0.0, velocities)
-        if self.settings.thermostat != "nve" or apart.any():
+        stopped = self.force.stopped
+        if stopped.any():
+            velocities = np.where(stopped[:, None, None], 0.0, velocities)
+        if self.thermostat != "nve" or stopped.any():
             context.setVelocities(velocities.reshape(-1, 3))
-        if self.settings.thermostat == "nve":
+        if self.thermostat == "nve":
             # Verlet's velocities are half a step behind its positions.
             acceleration = self.force.forces / KJ_PER_MOL_NM_TO_EV_PER_ANGSTROM / self.masses_amu[:, None]
             velocities = velocities + 0.5 * self.settings.timestep_fs / PS_TO_FS * acceleration
@@ -123,6 +126,6 @@ class ReplicaDynamics(Dynamics):
         return velocities - drift[:, None]
 
 
-def _blank(values: np.ndarray, apart: np.ndarray) -> np.ndarray:
-    """NaN for the replicas that have come apart."""
-    return np.where(apart.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)
+def _blank(values: np.ndarray, stopped: np.ndarray) -> np.ndarray:
+    """NaN for the replicas that have become unstable."""
+    return np.where(stopped.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)

@@ -13,7 +13,7 @@ from gpip.core.files import replacing
 from gpip.ml_md.force import ReplicaForce
 
 SCHEMA = "gpip-ml-md"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def write_ml_md(
@@ -47,13 +47,14 @@ def write_ml_md(
             target_temperature_kelvin=settings.temperature_kelvin,
         )
         _put(file, "species", np.asarray(force.species, dtype=np.uint8), "1", ("n_atoms",))
+        _put(file, "mass", force.masses_amu, "amu", ("n_atoms",))
         _put(file, "pbc", np.asarray(force.pbc, dtype=bool), "1", (3,))
         _put(file, "cell", force.cells.astype(float), "angstrom", ("n_replicas", 3, 3))
         _put(file, "time_fs", np.arange(1, settings.n_frames + 1) * frame_fs, "fs", ("n_frames",))
         _put(file, "start_frame", np.asarray(start_frames, dtype=np.int64), "1", ("n_replicas",))
-        _put(file, "came_apart_fs", force.came_apart_fs, "fs", ("n_replicas",))
-        reasons = np.array(force.came_apart_reason, dtype=h5py.string_dtype())
-        _put(file, "came_apart_reason", reasons, "1", ("n_replicas",))
+        _put(file, "unstable_from_fs", force.unstable_from_fs, "fs", ("n_replicas",))
+        reasons = np.array(force.unstable_reason, dtype=h5py.string_dtype())
+        _put(file, "unstable_reason", reasons, "1", ("n_replicas",))
         for name, (shape, dtype, unit, axes) in shapes.items():
             joined = np.full((settings.n_frames, *shape), np.nan, dtype=dtype)
             done = 0

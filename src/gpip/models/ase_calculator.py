@@ -135,10 +135,9 @@ class PotentialCalculator(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(result["stress"][0].double().cpu().numpy())
 
     def _energies(self, graph: Graph) -> np.ndarray:
-        """[n_atoms]: the same sum, taken over each atom alone."""
-        alone = graph.replace(atom_graph=torch.arange(graph.n_atoms, device=self.device), n_graphs=graph.n_atoms)
+        """[n_atoms]: the terms of the sum."""
         with torch.no_grad():
-            return self.potential.energy_from_features(self.potential.features(graph), alone).cpu().numpy()
+            return self.potential.energies_of_atoms(graph).cpu().numpy()
 
     def _graph(self, atoms: Atoms) -> Graph:
         numbers, cell, pbc, known = atoms.numbers, atoms.cell.array, atoms.pbc, self.neighbours

@@ -1,7 +1,7 @@
 """Energy, forces and stress of any backbone, in one place."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from gpip.core.errors import InputError
 from gpip.core.reference_energies import Reference
 from gpip.graphs.graph import Graph
 from gpip.models.blocks.heads import EnergyHead
+from gpip.models.blocks.repulsion import ZBLRepulsion
 from gpip.models.interface import N_SPECIES, Backbone, Features
 
 
@@ -28,6 +29,9 @@ def forces_from_energy(energy: Tensor, positions: Tensor, create_graph: bool) ->
 class Potential(nn.Module):
     """E = energy_scale * sum of the head over atoms + sum of reference energies of their elements, in eV.
 
+    With `repulsion`, that of screened nuclei is added, not scaled. Tasks of pre-training that read the slope of the
+    network's own energy (`energy_from_features`) do not see it.
+
     Energies are summed in double precision, whatever the network computes in: totals are large and their
     differences small.
     """
@@ -37,9 +41,10 @@ class Potential(nn.Module):
     reference: Reference | None
     """What the reference energies rest on: training compositions and isolated atoms; None where it is not known."""
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Backbone, repulsion: Literal["zbl"] | None = None) -> None:
         super().__init__()
         self.backbone = backbone
+        self.repulsion = ZBLRepulsion(backbone.cutoff_angstrom) if repulsion == "zbl" else None
         self.reference = None
         self.energy_head = EnergyHead(backbone.n_features)
         self.register_buffer("energy_scale", torch.ones((), dtype=torch.float64))
@@ -64,10 +69,17 @@ class Potential(nn.Module):
         return self.backbone(graph)
 
     def energy_from_features(self, features: Features, graph: Graph) -> Tensor:
-        """[n_graphs] float64, eV."""
+        """Of the network and the elements, without repulsion, [n_graphs] float64, eV."""
+        return _summed(self._from_features(features, graph), graph)
+
+    def energies_of_atoms(self, graph: Graph) -> Tensor:
+        """The terms of the total energy, [n_atoms] float64, eV."""
+        atomic = self._from_features(self.features(graph), graph)
+        return atomic if self.repulsion is None else atomic + self.repulsion(graph)
+
+    def _from_features(self, features: Features, graph: Graph) -> Tensor:
         atomic = self.energy_head(features.scalars).double() * self.energy_scale
-        atomic = atomic + self.reference_energies[graph.species]
-        return atomic.new_zeros(graph.n_graphs).index_add(0, graph.atom_graph, atomic)
+        return atomic + self.reference_energies[graph.species]
 
     def forward(self, graph: Graph, compute_forces: bool = True, compute_stress: bool = False) -> dict[str, Tensor]:
         """Energy [n_graphs] float64 eV; forces [n_atoms, 3] eV/Å; stress [n_graphs, 3, 3] eV/Å^3.
@@ -79,14 +91,14 @@ class Potential(nn.Module):
             InputError: stress of a configuration without a box in three directions.
         """
         if not (compute_forces or compute_stress):
-            return {"energy": self.energy_from_features(self.features(graph), graph)}
+            return {"energy": _summed(self.energies_of_atoms(graph), graph)}
         create_graph = self.training and torch.is_grad_enabled()
         with torch.enable_grad():
             positions = graph.positions.detach().requires_grad_(True)
             moved, strain = graph.replace(positions=positions), None
             if compute_stress:
                 moved, strain = _strained(moved)
-            energy = self.energy_from_features(self.features(moved), moved)
+            energy = _summed(self.energies_of_atoms(moved), moved)
             inputs = [positions] if strain is None else [positions, strain]
             slopes = torch.autograd.grad(energy.sum(), inputs, create_graph=create_graph)
         result = {"energy": energy if create_graph else energy.detach()}
@@ -106,6 +118,11 @@ class Potential(nn.Module):
 
     def extra_repr(self) -> str:
         return f"n_parameters={self.n_parameters}"
+
+
+def _summed(atomic: Tensor, graph: Graph) -> Tensor:
+    """[n_atoms] to [n_graphs]."""
+    return atomic.new_zeros(graph.n_graphs).index_add(0, graph.atom_graph, atomic)
 
 
 def _strained(graph: Graph) -> tuple[Graph, Tensor]:

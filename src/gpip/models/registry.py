@@ -29,7 +29,7 @@ def make_backbone(settings: BackboneSettings, seed: int = 0) -> Backbone:
     backbone = getattr(importlib.import_module(module), name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return backbone(**settings.model_dump(exclude={"model", "preset"}))
+        return backbone(**settings.model_dump(exclude={"model", "preset", "repulsion"}))
 
 
 def make_potential(settings: BackboneSettings, seed: int = 0) -> Potential:
@@ -37,4 +37,4 @@ def make_potential(settings: BackboneSettings, seed: int = 0) -> Potential:
     backbone = make_backbone(settings, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed + 1)
-        return Potential(backbone)
+        return Potential(backbone, settings.repulsion)

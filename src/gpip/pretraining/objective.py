@@ -101,7 +101,8 @@ class PretextObjective:
             target = self._mask_target(graph.species[masked])
             losses["mask"] = scaled_cosine_error(restored, target, recipe.mask.exponent)
         if recipe.denoise:
-            losses["denoise"] = torch.mean((self.predict_noise(features, seen) - self._noise_target(noise)) ** 2)
+            error = self.predict_noise(features, seen) - self._noise_target(noise)
+            losses["denoise"] = denoising_loss(error, recipe.denoise.normalisation, seen.n_graphs)
         if recipe.contrast:
             clean = graph_from_frames(clean_frames, recipe.contrast.cutoff_angstrom).to(device)
             losses["contrast"] = model.contrast(features.scalars, seen, clean)
@@ -122,10 +123,7 @@ class PretextObjective:
     def _noise_of_displacement(self, displacement: Tensor | None) -> Tensor:
         if displacement is None:
             raise InputError("denoise.readout coordinates: this backbone moves no atoms; use readout gradient")
-        # With the restoring target the model moves atoms back to where they were.
-        if self.recipe.denoise.target == "restoring":
-            return displacement / self.recipe.denoise.sigma_angstrom
-        return displacement
+        return displacement / self._unit_angstrom
 
     def _mask_target(self, species: Tensor) -> Tensor:
         if self.recipe.mask.target == "element":
@@ -134,9 +132,23 @@ class PretextObjective:
         return self.module.potential.backbone.embedding.weight.detach()[species]
 
     def _noise_target(self, noise: Tensor) -> Tensor:
-        if self.recipe.denoise.target == "paper":
-            return noise
-        return -noise / self.recipe.denoise.sigma_angstrom
+        sign = -1 if self.recipe.denoise.target == "restoring" else 1
+        return sign * noise / self._unit_angstrom
+
+    @property
+    def _unit_angstrom(self) -> float:
+        """Of the noise and its prediction."""
+        task = self.recipe.denoise
+        return task.sigma_angstrom if task.unit == "sigma" else 1.0
+
+
+def denoising_loss(error: Tensor, normalisation: str, n_graphs: int) -> Tensor:
+    """Sum of the squared errors of the noise, [n_atoms, 3] of all graphs of a batch, averaged as `normalisation` says.
+
+    `configuration` is GPIP Eq. 5 and Wang et al. Eq. 7 as printed, `batch` the code of both papers.
+    """
+    n_averaged = {"component": error.numel(), "atom": len(error), "configuration": n_graphs, "batch": 1}
+    return (error**2).sum() / n_averaged[normalisation]
 
 
 def add_noise(frames: Sequence[Frame], sigma_angstrom: float, generator: torch.Generator) -> tuple[list[Frame], Tensor]:

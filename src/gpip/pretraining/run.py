@@ -9,7 +9,7 @@ from ase.data import chemical_symbols
 from gpip.config.backbones import BackboneSettings
 from gpip.config.pretraining import Recipe
 from gpip.core.errors import InputError
-from gpip.core.files import digest
+from gpip.core.files import digest, write_json
 from gpip.core.provenance import provenance
 from gpip.core.reference_energies import Anchors, Compositions, Reference, fit_reference_energies, symbols_of
 from gpip.core.seeds import seed_for
@@ -20,7 +20,7 @@ from gpip.models.potential import Potential
 from gpip.models.registry import make_potential
 from gpip.pretraining.objective import PretextObjective
 from gpip.training.device import training_device
-from gpip.training.loop import Objective, Plan, train
+from gpip.training.loop import Plan, train
 from gpip.training.neighbours import check_neighbours
 from gpip.training.scales import fit_scales
 from gpip.training.supervised import EnergyForceObjective
@@ -32,14 +32,16 @@ def pretrain(
     dataset_path: Path,
     backbone: BackboneSettings,
     recipe: Recipe,
-    learning_rate: float,
     seed: int,
     n_threads: int,
     device: str,
     checkpoint: Path,
     losses: Path,
+    cost: Path,
 ) -> None:
     """Pre-train and write the potential to `checkpoint`, the losses of each task to `losses` (CSV).
+
+    What the steps cost goes into `cost` (JSON), and not into the checkpoint: equal runs write equal checkpoints.
 
     Raises:
         InputError: a task asks for what the backbone or the data set does not have, or an atom has no neighbour.
@@ -49,24 +51,12 @@ def pretrain(
     check_neighbours(dataset, *_smallest_cutoff(backbone, recipe))
     potential = make_potential(backbone, seed_for(seed, "weights"))
     fit_scales(potential.backbone, dataset)
-    elements = sorted({int(z) for system in dataset.systems.values() for z in system.species})
-    objective: Objective
-    if recipe.classical:
-        objective = _classical(potential, recipe, dataset, str(dataset_path))
-    else:
-        torch.manual_seed(seed_for(seed, "pretext weights"))
-        objective = PretextObjective(potential, recipe, dataset, elements, seed)
-        _check(potential, recipe)
-    settings = {
-        "backbone": backbone.model_dump(mode="json"),
-        "recipe": recipe.model_dump(mode="json"),
-        "learning_rate": learning_rate,
-    }
+    objective = pretraining_objective(potential, recipe, dataset, str(dataset_path), seed)
+    settings = {"backbone": backbone.used(), "recipe": recipe.used()}
     n_steps = recipe.optimization.total_steps(len(dataset))
     plan = Plan(
         settings=recipe.optimization,
         n_steps=n_steps,
-        learning_rate=learning_rate,
         n_frames=len(dataset),
         seed=seed,
         history=losses,
@@ -79,10 +69,33 @@ def pretrain(
         },
     )
     objective.module.to(training_device(device))
-    result = train(objective, plan)
+    result, spent = train(objective, plan)
     origin = provenance("pretraining", settings | result, seed, [dataset_path])
-    save_potential(checkpoint, potential, backbone, origin | {"elements": [chemical_symbols[z] for z in elements]})
+    elements = [chemical_symbols[z] for z in _elements(dataset)]
+    save_potential(checkpoint, potential, backbone, origin | {"elements": elements})
+    write_json(cost, spent | {"provenance": origin})
     plan.checkpoint.unlink(missing_ok=True)
+
+
+def pretraining_objective(
+    potential: Potential, recipe: Recipe, dataset: Dataset, where: str, seed: int
+) -> PretextObjective | EnergyForceObjective:
+    """What a recipe trains `potential` on.
+
+    Raises:
+        InputError: a task asks for what the backbone or the data set does not have.
+    """
+    if recipe.classical:
+        return _classical(potential, recipe, dataset, where)
+    torch.manual_seed(seed_for(seed, "pretext weights"))
+    objective = PretextObjective(potential, recipe, dataset, _elements(dataset), seed)
+    _check(potential, recipe)
+    return objective
+
+
+def _elements(dataset: Dataset) -> list[int]:
+    """Atomic numbers, ascending."""
+    return sorted({int(z) for system in dataset.systems.values() for z in system.species})
 
 
 def _smallest_cutoff(backbone: BackboneSettings, recipe: Recipe) -> tuple[float, str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
@@ -24,23 +25,25 @@ def arms_of(runs: list[Run]) -> list[str]:
 
 
 def pretraining_losses(runs: list[Run]) -> Figure:
-    """A panel per task, a line per backbone and recipe; raw values faint, their running mean strong."""
-    read = {f"{run['backbone']}, {run['recipe']}, {run['set']}": _losses(run) for run in runs}
-    sets = {run["set"] for run in runs}
-    if len(sets) == 1:
-        read = {name.rsplit(", ", 1)[0]: losses for name, losses in read.items()}
-    tasks = list(dict.fromkeys(task for losses in read.values() for task in loss_columns(losses)))
+    """A panel per task, a line per backbone and recipe: the running mean over all seeds; single batches are faint."""
+    several_sets = len({run["set"] for run in runs}) > 1
+    read = {}
+    for (backbone, recipe, name), seeds in group_by(runs, "backbone", "recipe", "set").items():
+        read[f"{backbone}, {recipe}" + (f", {name}" if several_sets else "")] = [_losses(run) for run in seeds]
+    tasks = list(dict.fromkeys(task for losses in read.values() for task in loss_columns(losses[0])))
     n_columns = min(4, len(tasks))
     figure, axes = panels(-(-len(tasks) // n_columns), n_columns, share_x="none", share_y="none")
     look = looks(list(read))
     for axis, task in zip(axes.flat, tasks, strict=False):
-        for name, losses in read.items():
-            if task not in loss_columns(losses):
+        for name, seeds in read.items():
+            if task not in loss_columns(seeds[0]):
                 continue
-            kept = losses[["step", task]].dropna()
-            smooth = kept[task].rolling(max(1, len(kept) // 20), min_periods=1).mean()
-            axis.plot(kept["step"], kept[task], color=look[name].color, alpha=0.2, linewidth=0.7)
-            axis.plot(kept["step"], smooth, color=look[name].color, linestyle=look[name].linestyle, label=name)
+            kept = [losses[["step", task]].dropna() for losses in seeds]
+            for one in kept:
+                axis.plot(one["step"], one[task], color=look[name].color, alpha=0.2, linewidth=0.7)
+            mean = pd.concat(kept).groupby("step")[task].mean()
+            smooth = mean.rolling(max(1, len(mean) // 20), min_periods=1).mean()
+            axis.plot(mean.index, smooth, color=look[name].color, linestyle=look[name].linestyle, label=name)
         axis.set(title=task, xlabel="step")
         _log_if_wide(axis)
     for axis in axes.flat[len(tasks) :]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from gpip.core.errors import InputError, unknown_name
+from gpip.core.files import read_json
 
 Run = dict[str, Any]
 
@@ -14,7 +15,7 @@ RUN_KEYS = {
     "fine_tuning": ("experiment", "backbone", "arm", "n_train", "seed", "folder"),
     "baselines": ("experiment", "backbone", "arm", "n_train", "seed", "folder"),
     "ml_md": ("experiment", "backbone", "arm", "n_train", "seed", "trajectory", "metrics"),
-    "pretraining": ("set", "backbone", "recipe", "folder"),
+    "pretraining": ("set", "backbone", "recipe", "seed", "folder"),
     "classical": ("system", "temperature_kelvin", "log"),
     "labels": ("name", "file", "rejected"),
     "systems": ("name", "manifest", "summary"),
@@ -27,13 +28,14 @@ class RunFiles:
     """All runs of a project, stage by stage; each run is a mapping with the keys of RUN_KEYS."""
 
     fine_tuning: list[Run] = field(default_factory=list)
-    """`folder` holds errors.json, history.csv and predictions.h5."""
+    """`folder` holds errors.json, history.csv, predictions.h5 and cost.json; `pretraining` is the folder of the run
+    that the weights come from, None from scratch."""
     baselines: list[Run] = field(default_factory=list)
     """Networks of other packages, with the same keys and files: `backbone` is the name of the baseline."""
     ml_md: list[Run] = field(default_factory=list)
     """`metrics` is the folder of metrics.json, rdf.csv, msd.csv and traces.csv."""
     pretraining: list[Run] = field(default_factory=list)
-    """`folder` holds losses.csv."""
+    """`folder` holds losses.csv and cost.json."""
     classical: list[Run] = field(default_factory=list)
     """`log` is the log.csv of one classical run."""
     labels: list[Run] = field(default_factory=list)
@@ -73,6 +75,22 @@ def read_csv(path: str | Path) -> pd.DataFrame:
         return pd.read_csv(path)
     except (FileNotFoundError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path}: {error}; run the stage that makes it") from None
+
+
+def run_errors(run: Run) -> dict[str, Any]:
+    """What errors.json of a fine-tuning run or a baseline holds."""
+    path = Path(run["folder"]) / "errors.json"
+    if not path.is_file():
+        raise InputError(f"{path} is missing: run the training that makes it")
+    return read_json(path)
+
+
+def run_cost(folder: str | Path) -> dict[str, Any]:
+    """What cost.json of a pre-training or fine-tuning run holds: seconds of its steps, and the clock they are of."""
+    path = Path(folder) / "cost.json"
+    if not path.is_file():
+        raise InputError(f"{path} is missing: run the training that makes it")
+    return read_json(path)
 
 
 def name_of(run: Run) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from gpip.core.species import BUILT_IN
 
 METRIC_NAMES = {
-    "held_time": "Time until it came apart",
+    "held_time": "Time until unstable",
     "stability_published": "Stability, published",
     "stability_intermolecular": "Stability, between molecules",
     "rdf_error_published_mean": "g(r) error, published mean",

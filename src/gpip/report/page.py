@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from gpip.core.files import read_json, write_text
 from gpip.core.provenance import provenance
 from gpip.report import figures, md_figures
-from gpip.report.inputs import Run, RunFiles, group_by, read_csv
+from gpip.report.comparison import FORCES, comparisons, findings, gain_table
+from gpip.report.inputs import Run, RunFiles, group_by, read_csv, run_errors
 from gpip.report.names import metric_name, metric_order
 from gpip.report.render import picture, render
 from gpip.report.rounding import mean_and_spread, plus_minus
@@ -19,12 +20,20 @@ from gpip.report.tables import (
     ERROR_NAMES,
     all_tables,
     package_of,
+    pretraining_numbers,
     read_metrics,
-    run_errors,
     transfer_cells,
     write_tables,
 )
-from gpip.report.wording import CAPTIONS, MANY_SYSTEMS, caveats, findings, incidents, metric_cell, what_was_run
+from gpip.report.wording import (
+    CAPTIONS,
+    MANY_SYSTEMS,
+    caveats,
+    denoise_in_words,
+    incidents,
+    metric_cell,
+    what_was_run,
+)
 
 SECTIONS = (
     ("key", "Key numbers"),
@@ -57,7 +66,7 @@ def build_report(project: Any, inputs: dict[str, Any] | RunFiles, folder: str | 
     tables = all_tables(files, project)
     write_tables(tables, folder)
     shutil.rmtree(folder / "figures", ignore_errors=True)
-    gain = tables.get("gain")
+    compared_arms = comparisons(files.fine_tuning, project)
     compared = bool(project.get("experiments") or files.fine_tuning)
     page = render(
         "page.html.jinja",
@@ -66,16 +75,18 @@ def build_report(project: Any, inputs: dict[str, Any] | RunFiles, folder: str | 
         sections=[one for one in SECTIONS if compared or one[0] in ALWAYS_SHOWN],
         systems=tables["systems"].to_dict("records") if "systems" in tables else [],
         what_was_run=what_was_run(project, files),
-        findings=[] if gain is None else findings(gain),
-        gain=[] if gain is None else gain[gain["metric"].str.contains("force")].to_dict("records"),
+        findings=findings(compared_arms),
+        n_intervals=sum(one.ratio is not None and one.ratio.interval is not None for one in compared_arms) // 2,
+        gain=gain_table([one for one in compared_arms if one.metric == FORCES]).to_dict("records"),
         errors=error_rows(files.tested),
         other_packages=bool(files.baselines),
         transfers=transfer_rows(files.fine_tuning),
+        pretraining=pretraining_rows(files.pretraining),
         caveats=caveats(project, files),
         incidents=incidents(files, tables.get("labels")),
         tables=tables,
         ml_md=[ml_md_grid(name, runs) for (name,), runs in group_by(files.ml_md, "experiment").items()],
-        figures=all_figures(files, folder / "figures"),
+        figures=all_figures(files, folder / "figures", project),
         total_seconds=sum(float(seconds) for seconds in tables["cost"]["wall_seconds"]) if "cost" in tables else 0,
         versions=provenance("report", {}, project.get("seed")),
         sources=stage_provenance(files),
@@ -106,7 +117,7 @@ def error_rows(runs: list[Run]) -> list[dict[str, Any]]:
 
 
 def transfer_rows(runs: list[Run]) -> list[dict[str, Any]]:
-    """What each arm took over: its first run stands for all."""
+    """Which weights each arm took over; its first run represents all."""
     rows = []
     for (experiment, backbone, arm), members in group_by(runs, "experiment", "backbone", "arm").items():
         cells = transfer_cells(run_errors(members[0])["transfer"])
@@ -115,7 +126,7 @@ def transfer_rows(runs: list[Run]) -> list[dict[str, Any]]:
 
 
 def ml_md_grid(experiment: str, runs: list[Run]) -> dict[str, Any]:
-    """Metrics in rows, runs in columns; a note that all cells of a row share stands with its name."""
+    """Metrics in rows, runs in columns; a note that all cells of a row share is marked at its name."""
     entries = [read_metrics(run) for run in runs]
     names = sorted(dict.fromkeys(name for one in entries for name in one), key=metric_order)
     numbers: dict[str, int] = {}
@@ -145,7 +156,22 @@ def ml_md_grid(experiment: str, runs: list[Run]) -> dict[str, Any]:
     }
 
 
-def all_figures(files: RunFiles, folder: Path) -> dict[str, list[dict[str, Any]]]:
+def pretraining_rows(runs: list[Run]) -> list[dict[str, Any]]:
+    """Losses of each task of a pre-training: mean and standard deviation over seeds."""
+    rows = []
+    for key, seeds in group_by(runs, "set", "backbone", "recipe").items():
+        numbers = [pretraining_numbers(run) for run in seeds]
+        for task, first in numbers[0].items():
+            row = dict(zip(("set", "backbone", "recipe"), key, strict=True)) | {"task": task, "n_seeds": len(seeds)}
+            row |= {name: first[name] for name in ("n_steps", "frames_seen")}
+            for name in ("loss_start", "loss_end", "gradient_norm_end"):
+                values = [one[task][name] for one in numbers]
+                row[name] = "–" if None in values else plus_minus(*mean_and_spread(values))
+            rows.append(row)
+    return rows
+
+
+def all_figures(files: RunFiles, folder: Path, project: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Every figure by section: caption, and the picture as a data URI."""
     made: dict[str, list[dict[str, Any]]] = {
         section: [] for section in ("classical", "pretraining", "fine_tuning", "ml_md")
@@ -160,7 +186,8 @@ def all_figures(files: RunFiles, folder: Path) -> dict[str, list[dict[str, Any]]
         for (system,), runs in classical.items() if len(classical) <= MANY_SYSTEMS else ():
             add("classical", "classical", system, md_figures.classical_traces(runs))
         if files.pretraining:
-            add("pretraining", "pretraining_losses", "", figures.pretraining_losses(files.pretraining))
+            words = denoise_in_words(project)
+            add("pretraining", "pretraining_losses", "", figures.pretraining_losses(files.pretraining), denoise=words)
         for (experiment,), runs in group_by(files.tested, "experiment").items():
             sizes = sorted({run["n_train"] for run in runs})
             add("fine_tuning", "learning_curves", experiment, figures.learning_curves(runs), n_train=sizes[-1])

@@ -11,6 +11,11 @@ def no_number(reason: str) -> str:
     return f"– ({reason})"
 
 
+def in_brackets(reason: str) -> str:
+    """What follows a number that has no uncertainty; empty where it has one."""
+    return f" ({reason})" if reason else ""
+
+
 def rounded(value: float, uncertainty: float | None = None, digits: int = 4) -> str:
     """A number to the first digit of its uncertainty, to the second where that starts with 1 or 2.
 

@@ -13,14 +13,16 @@ TARGET = {"color": COLOURS[0], "linestyle": (0, (5, 2)), "linewidth": 1.2}
 COLUMNS = 3
 
 
-def density_trace(table: pd.DataFrame, mean: float, error: float, target: Target | None) -> Figure:
-    """Density over the production at constant pressure, its mean with two standard errors, and the target."""
+def density_trace(table: pd.DataFrame, mean: float, error: float | None, target: Target | None) -> Figure:
+    """Density over the production at constant pressure, its mean with two standard errors if known, and the target."""
     figure, axes = panels(1, 1, height=2.4)
     figure.set_figwidth(7.0)
     axis = axes[0, 0]
     axis.plot(table["time_ps"], table["density_g_per_cm3"], color=COLOURS[1], linewidth=0.8, alpha=0.75, label="box")
-    axis.axhspan(mean - 2 * error, mean + 2 * error, color="black", alpha=0.12, linewidth=0)
-    axis.axhline(mean, color="black", linewidth=1.2, label="mean ± 2 standard errors")
+    label = "mean, too short for an error" if error is None else "mean ± 2 standard errors"
+    if error is not None:
+        axis.axhspan(mean - 2 * error, mean + 2 * error, color="black", alpha=0.12, linewidth=0)
+    axis.axhline(mean, color="black", linewidth=1.2, label=label)
     if target:
         axis.axhline(target.density_g_per_cm3, **TARGET, label=f"measured, {target.temperature_kelvin:g} K")
     axis.set(xlabel="time (ps)", ylabel="density (g/cm³)")

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from gpip.report.names import pair_name, species_name
-from gpip.report.rounding import no_number, plus_minus, rounded
+from gpip.report.rounding import in_brackets, no_number, plus_minus, rounded
 from gpip.report.tables import density_in_words, density_note
 
 Record = Mapping[str, Any]
@@ -66,11 +66,14 @@ def thermal_table(summary: Record) -> pd.DataFrame:
                 "mean temperature (K)": plus_minus(
                     one["temperature_mean_kelvin"], one["temperature_standard_error_kelvin"], digits=5
                 ),
-                "off by (standard errors)": no_number("no error") if off is None else _minus(f"{off:+.1f}"),
+                "off by (standard errors)": no_number(one["temperature_reason"])
+                if off is None
+                else _minus(f"{off:+.1f}"),
                 "spread (K)": rounded(one["temperature_standard_deviation_kelvin"], digits=3),
                 "mean potential energy (eV)": _minus(
                     plus_minus(one["potential_energy_mean_ev"], one["potential_energy_standard_error_ev"], digits=7)
-                ),
+                )
+                + in_brackets(one["potential_energy_reason"]),
             }
         )
     return pd.DataFrame(rows)
@@ -112,7 +115,8 @@ def gyration_table(summary: Record) -> pd.DataFrame:
                 "thermostat (K)": f"{one['temperature_kelvin']:g}",
                 "mean radius of gyration (Å)": plus_minus(
                     one["radius_of_gyration_mean_angstrom"], one["radius_of_gyration_standard_error_angstrom"]
-                ),
+                )
+                + in_brackets(one["radius_of_gyration_reason"]),
                 "spread (Å)": rounded(one["radius_of_gyration_standard_deviation_angstrom"], digits=3),
             }
             for one in summary["molecule"]

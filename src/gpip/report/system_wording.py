@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gpip.report.rounding import plus_minus
+from gpip.report.rounding import in_brackets, plus_minus
 from gpip.report.targets import Target, known_targets
 
 Record = Mapping[str, Any]
@@ -78,12 +78,13 @@ def density_sentences(settings: Record, manifest: Record, summary: Record, targe
     if not npt:
         return [f"The density was set to {density:.4g} g/cm³; the pressure was not looked at."]
     error = summary["density_standard_error_g_per_cm3"]
+    bracket = in_brackets(summary["density_standard_error_reason"] or "± one standard error")
     words = [
-        f"{plus_minus(density, error)} g/cm³ (± one standard error) at {npt['temperature_kelvin']:g} K and "
+        f"{plus_minus(density, error)} g/cm³{bracket} at {npt['temperature_kelvin']:g} K and "
         f"{npt['pressure_bar']:g} bar."
     ]
     if summary["density_converged"]:
-        words.append("Converged: no drift beyond three standard errors, and at least ten independent volumes.")
+        words.append("Converged: no drift beyond three standard errors, and at least twenty independent volumes.")
     words += [f"Not converged: {reason}." for reason in summary["density_reasons"]]
     if target:
         off = density / target.density_g_per_cm3 - 1

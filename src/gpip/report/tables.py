@@ -1,4 +1,4 @@
-"""Tables over all runs. No cell is blank: where there is no number stands a dash and the reason."""
+"""Tables over all runs. No cell is blank: a dash with the reason takes the place of a missing number."""
 
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,11 @@ import pandas as pd
 
 from gpip.core.errors import InputError
 from gpip.core.files import read_json, replacing
-from gpip.report.inputs import Run, RunFiles, group_by, read_csv
+from gpip.report.comparison import COMPARED, comparisons, gain_table
+from gpip.report.inputs import Run, RunFiles, group_by, read_csv, run_cost, run_errors
 from gpip.report.names import contents_in_words, metric_order
-from gpip.report.rounding import mean_and_spread, no_number, plus_minus, rounded
+from gpip.report.rounding import in_brackets, mean_and_spread, no_number, plus_minus, rounded
 
-SCRATCH = "scratch"
-GAIN_METRICS = ("force_mae_mev_per_angstrom", "energy_mae_mev_per_atom")
 ERROR_NAMES = (
     "energy_mae_mev_per_atom",
     "energy_rmse_mev_per_atom",
@@ -28,10 +27,11 @@ def all_tables(files: RunFiles, project: dict[str, Any]) -> dict[str, pd.DataFra
     """Every table of the report by name; a stage without runs has none."""
     tables = {
         "errors": errors_table(files.tested),
-        "gain": gain_table(files.fine_tuning, project),
+        "gain": gain_table(comparisons(files.fine_tuning, project)),
         "transfers": transfers_table(files.fine_tuning),
         "ml_md": ml_md_table(files.ml_md),
         "pretraining": pretraining_table(files.pretraining),
+        "compute": compute_table(files.fine_tuning),
         "labels": labels_table(files.labels),
         "systems": systems_table(files.systems),
         "datasets": datasets_table(files.datasets),
@@ -46,14 +46,6 @@ def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
         assert not table.isna().to_numpy().any(), f"blank cell in {name}"
         with replacing(folder / f"{name}.csv") as partial:
             table.to_csv(partial, index=False)
-
-
-def run_errors(run: Run) -> dict[str, Any]:
-    """What errors.json of a fine-tuning run or a baseline holds."""
-    path = Path(run["folder"]) / "errors.json"
-    if not path.is_file():
-        raise InputError(f"{path} is missing: run the training that makes it")
-    return read_json(path)
 
 
 def package_of(errors: dict[str, Any]) -> str:
@@ -71,76 +63,11 @@ def errors_table(runs: list[Run]) -> pd.DataFrame:
             _key(run)
             | {"package": package_of(errors)}
             | {f"test_{name}": _number(errors["test"].get(name)) for name in ERROR_NAMES}
-            | {f"step_0_{name}": _number(errors["step_0"].get(name)) for name in GAIN_METRICS}
+            | {f"step_0_{name}": _number(errors["step_0"].get(name)) for name in COMPARED}
             | {name: errors.get(name, no_number("not recorded")) for name in ("n_steps", "best_step", "n_parameters")}
             | {"frames_seen": int(history["frames_seen"].iloc[-1])}
         )
     return pd.DataFrame(rows)
-
-
-def baselines_of(arm: str, arms: list[str], initialisations: Any) -> list[str]:
-    """Arms from scratch that a pre-trained arm is measured against; none for an arm from scratch.
-
-    `initialisations` as in config.yaml; without it the arm called "scratch" is the baseline.
-    """
-    if not isinstance(initialisations, dict):
-        return [SCRATCH] if arm != SCRATCH and SCRATCH in arms else []
-    recipe = (initialisations.get(arm) or {}).get("recipe")
-    if not recipe:
-        return []
-    others = {name: initialisations.get(name) or {} for name in arms}
-    return [
-        name
-        for name, other in others.items()
-        if not other.get("recipe") and other.get("equal_compute_to") in (None, recipe)
-    ]
-
-
-def gain_table(runs: list[Run], project: dict[str, Any]) -> pd.DataFrame:
-    """Pre-trained against scratch: means over seeds, and the ratio of each two runs of one seed."""
-    rows = []
-    for (experiment, backbone, n_train), group in group_by(runs, "experiment", "backbone", "n_train").items():
-        arms = {arm: members for (arm,), members in group_by(group, "arm").items()}
-        initialisations = project.get("experiments", {}).get(experiment, {}).get("initialisations")
-        for arm in arms:
-            for baseline in baselines_of(arm, list(arms), initialisations):
-                for metric in GAIN_METRICS:
-                    key = {
-                        "experiment": experiment,
-                        "backbone": backbone,
-                        "n_train": n_train,
-                        "initialisation": arm,
-                        "baseline": baseline,
-                        "metric": f"test_{metric}",
-                    }
-                    rows.append(key | _gain(arms[arm], arms[baseline], metric))
-    return pd.DataFrame(rows)
-
-
-def _gain(runs: list[Run], baseline: list[Run], metric: str) -> dict[str, Any]:
-    ours, theirs = ({run["seed"]: run_errors(run)["test"][metric] for run in group} for group in (runs, baseline))
-    seeds = [seed for seed in ours if seed in theirs]
-    ratios = [ours[seed] / theirs[seed] for seed in seeds]
-    row: dict[str, Any] = {}
-    for name, values in (
-        ("baseline", list(theirs.values())),
-        ("pretrained", list(ours.values())),
-        ("ratio", ratios),
-    ):
-        if not values:
-            row |= {
-                f"{name}_mean": no_number("no seed in common"),
-                f"{name}_std": no_number("no seed in common"),
-            }
-            continue
-        mean, spread = mean_and_spread(values)
-        row[f"{name}_mean"] = rounded(mean, spread)
-        row[f"{name}_std"] = no_number("one seed") if spread is None else rounded(spread, spread)
-    return row | {
-        "n_seed_pairs": len(seeds),
-        "n_improving": sum(ratio < 1 for ratio in ratios),
-        "ratios": " ".join(f"{ratio:.3f}" for ratio in ratios) or no_number("no seed in common"),
-    }
 
 
 def transfers_table(runs: list[Run]) -> pd.DataFrame:
@@ -148,8 +75,8 @@ def transfers_table(runs: list[Run]) -> pd.DataFrame:
     rows = []
     for run in runs:
         errors = run_errors(run)
-        step_0 = _number(errors["step_0"].get(GAIN_METRICS[0]))
-        rows.append(_key(run) | transfer_cells(errors["transfer"]) | {f"step_0_{GAIN_METRICS[0]}": step_0})
+        step_0 = _number(errors["step_0"].get(COMPARED[0]))
+        rows.append(_key(run) | transfer_cells(errors["transfer"]) | {f"step_0_{COMPARED[0]}": step_0})
     return pd.DataFrame(rows)
 
 
@@ -210,27 +137,59 @@ def ml_md_table(runs: list[Run]) -> pd.DataFrame:
 
 
 def pretraining_table(runs: list[Run]) -> pd.DataFrame:
-    """Losses of each task at the start and the end of pre-training: means of the first and last tenth."""
+    """Losses of each task at the start and the end of every pre-training run: means of the first and last tenth."""
     rows = []
     for run in runs:
-        losses = read_csv(Path(run["folder"]) / "losses.csv")
-        tenth = max(1, len(losses) // 10)
-        for task in loss_columns(losses):
-            norm = losses.get(f"gradient_norm_{task}" if task != "total" else "gradient_norm")
-            measured = norm is not None and norm.iloc[-tenth:].notna().any()
+        for task, numbers in pretraining_numbers(run).items():
+            cells = {name: _number(numbers[name]) for name in ("loss_start", "loss_end", "gradient_norm_end")}
+            key = {name: run[name] for name in ("set", "backbone", "recipe", "seed")}
             rows.append(
-                {
-                    "set": run["set"],
-                    "backbone": run["backbone"],
-                    "recipe": run["recipe"],
-                    "n_steps": int(losses["step"].iloc[-1]) + 1,
-                    "frames_seen": int(losses["frames_seen"].iloc[-1]),
-                    "task": task,
-                    "loss_start": _number(losses[task].iloc[:tenth].mean()),
-                    "loss_end": _number(losses[task].iloc[-tenth:].mean()),
-                    "gradient_norm_end": _number(norm.iloc[-tenth:].mean()) if measured else no_number("not recorded"),
-                }
+                key | {"n_steps": numbers["n_steps"], "frames_seen": numbers["frames_seen"], "task": task} | cells
             )
+    return pd.DataFrame(rows)
+
+
+def pretraining_numbers(run: Run) -> dict[str, dict[str, Any]]:
+    """Of each task: steps, frames seen, loss at start and end, norm of its gradient at the end (None: not recorded)."""
+    losses = read_csv(Path(run["folder"]) / "losses.csv")
+    tenth = max(1, len(losses) // 10)
+    found = {}
+    for task in loss_columns(losses):
+        norm = losses.get(f"gradient_norm_{task}" if task != "total" else "gradient_norm")
+        measured = norm is not None and norm.iloc[-tenth:].notna().any()
+        found[task] = {
+            "n_steps": int(losses["step"].iloc[-1]) + 1,
+            "frames_seen": int(losses["frames_seen"].iloc[-1]),
+            "loss_start": float(losses[task].iloc[:tenth].mean()),
+            "loss_end": float(losses[task].iloc[-tenth:].mean()),
+            "gradient_norm_end": float(norm.iloc[-tenth:].mean()) if measured else None,
+        }
+    return found
+
+
+def compute_table(runs: list[Run]) -> pd.DataFrame:
+    """What the training steps of one network of each arm cost: pre-training, fine-tuning and both, seconds."""
+    rows = []
+    for (experiment, backbone, n_train, arm), members in group_by(
+        runs, "experiment", "backbone", "n_train", "arm"
+    ).items():
+        before = [run_cost(run["pretraining"])["seconds"] if run.get("pretraining") else 0.0 for run in members]
+        after = [run_cost(run["folder"]) for run in members]
+        seconds = [one["seconds"] for one in after]
+        parts = {
+            "pretraining": before if any(before) else None,
+            "fine_tuning": seconds,
+            "both": [sum(pair) for pair in zip(before, seconds, strict=True)],
+        }
+        rows.append(
+            {"experiment": experiment, "backbone": backbone, "n_train": n_train, "initialisation": arm}
+            | {"n_seeds": len(members), "n_steps": run_errors(members[0])["n_steps"]}
+            | {
+                f"{name}_seconds": plus_minus(*mean_and_spread(values), digits=3) if values else no_number("none")
+                for name, values in parts.items()
+            }
+            | {"clock": after[0]["clock"]}
+        )
     return pd.DataFrame(rows)
 
 
@@ -316,7 +275,9 @@ def density_in_words(summary: dict[str, Any]) -> str:
     """The density of the box that was sampled, g/cm^3."""
     if not summary["periodic"]:
         return no_number("no box")
-    return plus_minus(summary["density_g_per_cm3"], summary["density_standard_error_g_per_cm3"])
+    return plus_minus(summary["density_g_per_cm3"], summary["density_standard_error_g_per_cm3"]) + in_brackets(
+        summary["density_standard_error_reason"]
+    )
 
 
 def density_note(summary: dict[str, Any]) -> str:

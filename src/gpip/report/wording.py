@@ -1,31 +1,33 @@
-"""What the page says in words: what was run, what it shows, and how far to trust it."""
+"""What the page says in words: what was run, and what limits its numbers. What it shows is in `comparison`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
+from gpip.metrics.paired import FEWEST_PAIRS
+from gpip.report.comparison import NUMBERS
 from gpip.report.inputs import RunFiles, name_of
 from gpip.report.rounding import plus_minus
 from gpip.report.tables import read_metrics, run_errors, systems_table
 
-FEW_SEEDS = 3
 FEW_TEST_FRAMES = 50
 SHORT_RUN_PS = 100.0
 MANY_SYSTEMS = 4
-"""With more, the first page names systems in a table alone, and shows no traces of them."""
+"""With more, the first page lists systems only in a table and shows no traces of them."""
 
 CAPTIONS = {
     "classical": (
-        "Classical runs of {subject}: temperature (dotted: thermostat) and potential energy of the frames "
-        "kept. From log.csv of each run."
+        "Classical runs of {subject}: temperature (dotted: thermostat) and potential energy of the saved frames. "
+        "From log.csv of each run."
     ),
     "pretraining_losses": (
-        "Pre-training loss of each task against steps: single batches faint, running mean over a "
-        "twentieth of the run strong. For denoise, 1 is the loss of predicting nothing. From losses.csv."
+        "Pre-training loss of each task against steps: single batches of every seed are faint, the strong line is the "
+        "mean over seeds, smoothed over a twentieth of the run. {denoise}From losses.csv."
     ),
     "learning_curves": (
         "{subject}: force error on the validation frames during fine-tuning on {n_train} frames; thin "
-        "lines are single seeds, strong lines their mean. From history.csv."
+        "lines are single seeds, thick lines their mean. From history.csv."
     ),
     "data_efficiency": (
         "{subject}: force error on the test frames against the number of training frames; points are "
@@ -33,22 +35,34 @@ CAPTIONS = {
     ),
     "parity": (
         "{subject}: predicted against reference force components of the test frames, first seed, "
-        "{n_train} training frames; the dashed line is perfect. From predictions.h5."
+        "{n_train} training frames; the dashed line marks perfect agreement. From predictions.h5."
     ),
     "ml_md_traces": (
-        "{subject}: temperature, and change of the total energy, of every replica until it came apart. "
+        "{subject}: temperature, and change of the total energy, of every replica until it became unstable. "
         "The thermostat exchanges energy, so the total is not conserved; a steady rise is a warning. From "
         "traces.csv."
     ),
     "rdf": (
-        "{subject}: radial distribution between molecules, all replicas over their stable parts, against "
-        "{reference} (black). Bins are joined to about 0.06 Å for the eye. From rdf.csv."
+        "{subject}: radial distribution function between molecules, averaged over the stable parts of all replicas, "
+        "compared with {reference} (black). For plotting, bins are merged to about 0.06 Å. From rdf.csv."
     ),
     "msd": (
-        "{subject}: mean squared displacement of the diffusing element, bands one standard error, against "
-        "{reference} (black, where it is a trajectory). Long lags rest on few time origins. From msd.csv."
+        "{subject}: mean squared displacement of the diffusing element with bands of one standard error, compared with "
+        "{reference} (black, if it is a trajectory). Long lag times rest on few time origins. From msd.csv."
     ),
 }
+
+
+def denoise_in_words(project: dict[str, Any]) -> str:
+    """What the loss of a network is that predicts no noise, if a recipe denoises."""
+    recipes = project.get("pretraining", {}).get("recipes", {})
+    tasks = [task for recipe in recipes.values() if (task := (recipe or {}).get("denoise")) is not None]
+    if not tasks:
+        return ""
+    ours = ("sigma", "component")
+    if all((task.get("unit", ours[0]), task.get("normalisation", ours[1])) == ours for task in tasks):
+        return "A network that predicts no noise has a denoise loss of 1. "
+    return "The denoise loss of a network that predicts no noise depends on unit and normalisation: docs/recipes.md. "
 
 
 def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
@@ -71,66 +85,67 @@ def what_was_run(project: dict[str, Any], files: RunFiles) -> list[str]:
         arms = ", ".join(experiment["initialisations"])
         backbones = ", ".join(experiment["backbones"])
         experiments.append(
-            f"{name}: {backbones} from {arms}, fine-tuned on {sizes} frames of {experiment['labels']}, "
+            f"{name}: {backbones} initialised by {arms}, fine-tuned on {sizes} frames of {experiment['labels']}, "
             f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
         )
         if experiment.get("baselines"):
-            experiments[-1] += f", beside {' and '.join(experiment['baselines'])} of other packages"
+            experiments[-1] += f", compared with {' and '.join(experiment['baselines'])} of other packages"
     return [first, "; ".join(experiments) + "."]
-
-
-def findings(gain: pd.DataFrame) -> list[str]:
-    """One sentence for each pre-trained arm at its largest training set: does it help, and how surely."""
-    sentences = []
-    forces = gain[gain["metric"] == "test_force_mae_mev_per_angstrom"]
-    largest = forces.groupby("experiment")["n_train"].transform("max")
-    for row in forces[forces["n_train"] == largest].to_dict("records"):
-        if not row["n_seed_pairs"]:
-            sentences.append(
-                f"{row['experiment']}, {row['backbone']}: {row['initialisation']} and {row['baseline']} share no seed."
-            )
-            continue
-        ratio = float(row["ratio_mean"])
-        verb = "lowers" if ratio < 1 else "raises"
-        spread = "" if row["ratio_std"].startswith("–") else f" ± {row['ratio_std']}"
-        sentences.append(
-            f"{row['experiment']}, {row['backbone']}: {row['initialisation']} {verb} the test force error by "
-            f"{abs(1 - ratio) * 100:.0f} % against {row['baseline']} ({row['n_train']} frames, "
-            f"ratio {row['ratio_mean']}{spread}, "
-            f"better in {row['n_improving']} of {row['n_seed_pairs']} seed pairs)."
-        )
-    return sentences
 
 
 def caveats(project: dict[str, Any], files: RunFiles) -> list[str]:
     """What limits the numbers of this run, as far as its settings tell."""
     words = []
     for name, experiment in project.get("experiments", {}).items():
-        n_seeds = len(experiment["seeds"])
-        if n_seeds < FEW_SEEDS:
-            words.append(
-                f"{name}: {n_seeds} seed{'s' if n_seeds > 1 else ''} only; the spread is a rough guess, "
-                "and a ratio within it of 1 shows nothing."
-            )
+        words += _seed_caveats(name, experiment)
         split = experiment.get("split", {})
         if split.get("kind", "random") == "random":
             words.append(
-                f"{name}: training and test frames are drawn at random from the same labelled frames; "
-                "where these are close in time, test errors flatter every network alike."
+                f"{name}: training and test frames are drawn at random from the same labelled frames. If neighbouring "
+                "frames are correlated in time, all test errors are too small."
             )
         if split.get("n_test", FEW_TEST_FRAMES) < FEW_TEST_FRAMES:
-            words.append(f"{name}: test errors rest on {split['n_test']} frames.")
+            words.append(f"{name}: test errors are means over only {split['n_test']} frames.")
         if experiment.get("baselines"):
             words.append(
-                f"{name}: {' and '.join(experiment['baselines'])} are trained by their own packages. Equal steps are "
-                "not equal time: see Cost."
+                f"{name}: {' and '.join(experiment['baselines'])} are trained by their own packages. An equal number "
+                "of steps does not mean equal time: see Cost."
             )
         words += _reference_caveats(name, files)
         words += _ml_md_caveats(name, experiment)
-    if any(run["arm"] != "scratch" for run in files.fine_tuning):
+    if any(run.get("pretraining") for run in files.fine_tuning):
         words.append(
-            "Arms share the number of fine-tuning steps; a pre-trained one has its pre-training on top. "
-            "Only an arm with equal_compute_to counts that in."
+            "Arms have the same number of fine-tuning steps, unless they are of equal compute; a pre-trained network "
+            "has its pre-training in addition. Cost shows the seconds of both for each arm."
+        )
+    for name, arm, recipe in _equal_compute(project):
+        words.append(
+            f"{name}: {arm} trains from scratch for longer, by as many steps as cost what the pre-training by {recipe} "
+            "costs. The cost of a step of each kind was measured once, in turn in one process."
+        )
+    return words
+
+
+def _equal_compute(project: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Experiment, arm and recipe of every arm of equal compute."""
+    for name, experiment in project.get("experiments", {}).items():
+        initialisations = experiment.get("initialisations")
+        for arm, settings in initialisations.items() if isinstance(initialisations, dict) else ():
+            if recipe := (settings or {}).get("equal_compute_to"):
+                yield name, arm, recipe
+
+
+def _seed_caveats(name: str, experiment: dict[str, Any]) -> list[str]:
+    n_seeds, words = len(experiment["seeds"]), []
+    if n_seeds < FEWEST_PAIRS:
+        words.append(
+            f"{name}: only {NUMBERS[n_seeds]}. Fewer than three give no confidence interval, so a difference between "
+            "arms shows no more than a direction."
+        )
+    if experiment.get("pretraining_seeds") == "shared" and n_seeds > 1:
+        words.append(
+            f"{name}: all seeds of an arm start from one pre-training run (pretraining_seeds: shared). The spread "
+            "between seeds of pre-trained networks, and intervals derived from it, are therefore understated."
         )
     return words
 
@@ -152,32 +167,33 @@ def _ml_md_caveats(name: str, experiment: dict[str, Any]) -> list[str]:
     reference = experiment.get("metrics", {}).get("reference", "labels")
     if isinstance(reference, dict):
         words.append(
-            f"{name}: the reference of g(r), stability and diffusion is the classical run of "
+            f"{name}: g(r), stability and diffusion are compared with the classical run of "
             f"{reference['system']} at {reference['temperature_kelvin']:g} K. "
-            "That is the force field's liquid, not the one of the labels: "
-            "a network that follows its labels perfectly still differs from it. "
-            "The bonds' narrow peaks alone can exceed the published stability threshold."
+            "This is the liquid of the force field, not that of the labels: even a network that reproduces its labels "
+            "perfectly differs from it. "
+            "The narrow peaks of the bonds alone can exceed the published stability threshold."
         )
     if ml_md["duration_ps"] < SHORT_RUN_PS:
         words.append(
-            f"{name}: runs of {ml_md['duration_ps']:g} ps tell whether a network falls apart early. "
-            "They are too short for diffusion and for the 100 to 500 ps of the published stability."
+            f"{name}: runs of {ml_md['duration_ps']:g} ps show whether a network becomes unstable early. "
+            "They are too short for diffusion and for the published stability, which is measured over 100 to 500 ps."
         )
     return words
 
 
 def incidents(files: RunFiles, labels: pd.DataFrame | None) -> list[str]:
-    """Runs that came apart and labelled frames that were left out; or that there were none."""
+    """Runs that became unstable and labelled frames that were left out; or that there were none."""
     words = []
     for run in files.ml_md:
         held = read_metrics(run).get("held_time")
-        if held and held["note"].startswith("came apart"):
-            words.append(f"ML-driven run of {name_of(run)} {held['note']}.")
+        what, _, which = (held["note"] if held else "").partition(": ")
+        if what == "became unstable":
+            words.append(f"The ML-driven run of {name_of(run)} became unstable: {which}.")
     if files.ml_md and not words:
-        words.append("No ML-driven run came apart.")
+        words.append("No ML-driven run became unstable.")
     for row in labels.to_dict("records") if labels is not None else ():
         if row["n_rejected"]:
-            words.append(f"Labels {row['labels']}: {row['n_rejected']} frames left out: {row['reasons']}.")
+            words.append(f"Labels {row['labels']}: {row['n_rejected']} frames were left out: {row['reasons']}.")
         else:
             words.append(f"Labels {row['labels']}: no frame was rejected.")
     return words

@@ -131,8 +131,13 @@ def _summary(name: str, settings: Annealing, table: pd.DataFrame) -> dict[str, A
         f"(thermostat: {means['target_kelvin_last_tenth']:.1f} K)",
         flush=True,
     )
-    lag = average((table.temperature_kelvin - table.target_kelvin).tail(tenth).to_numpy())
-    if lag.mean > LAG_LIMIT * settings.end_kelvin + 3 * lag.standard_error:
+    lag_series = (table.temperature_kelvin - table.target_kelvin).tail(tenth).to_numpy()
+    lag = average(lag_series)
+    # A tenth that is too short for an error of its own still has the spread of its few samples.
+    error = lag.standard_error
+    if error is None:
+        error = float(lag_series.std()) / np.sqrt(max(lag.n_independent - 1, 1))
+    if lag.mean > LAG_LIMIT * settings.end_kelvin + 3 * error:
         print(
             f"warning: {name} is {lag.mean:.0f} K above its thermostat at the end of the annealing: raise duration_ps "
             "or friction_per_ps",

@@ -1,5 +1,6 @@
 """Classical dynamics of one system at constant volume and temperature."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def run_classical_md(
     log_path: str | Path,
     n_threads: int = 1,
     platform: str = "auto",
+    masses_amu: Sequence[float] | None = None,
 ) -> None:
     """Equilibrate and sample a minimised system at constant volume and temperature (Langevin middle).
 
@@ -43,6 +45,8 @@ def run_classical_md(
     Args:
         name: what the system is called in the configuration.
         seed: root seed; that of the run is derived from it, the name and the temperature.
+        masses_amu: physical masses of all atoms where some are isotopes: written into the trajectory, for the data sets
+            and ML-driven runs that begin with it. The run itself has the masses of its system.
 
     Raises:
         InputError: the system explodes, or topology and system do not belong together.
@@ -63,7 +67,7 @@ def run_classical_md(
     chunks = list(folder.records())
     records: dict[str, Any] = {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
     assert len(records["positions_nm"]) == settings.n_frames
-    write_trajectory(trajectory_path, pdb.topology, dynamics.box_vectors_nm, time_ps, records, record)
+    write_trajectory(trajectory_path, pdb.topology, dynamics.box_vectors_nm, time_ps, records, record, masses_amu)
     write_log(log_path, time_ps, records)
     folder.remove()
 

@@ -10,7 +10,7 @@ from openmm.app import PDBFile, Topology
 from openmm.unit import nanometer
 
 from gpip.config.systems import NPT
-from gpip.core.averages import Average, average, drift
+from gpip.core.averages import N_INDEPENDENT_NEEDED, Average, average, drift
 from gpip.core.errors import InputError
 from gpip.core.files import replacing, write_json, write_text
 from gpip.core.provenance import provenance
@@ -25,9 +25,6 @@ from gpip.systems.build import write_topology
 
 DRIFT_LIMIT = 3.0
 """In standard errors of the change over the production."""
-N_INDEPENDENT_NEEDED = 10
-"""Fewer independent volumes tell neither an error nor a drift."""
-
 ROOM_OF_LENGTH = 0.95
 """What twice the cutoff may be of a box whose volume fluctuates: 64 molecules of water have 3 to 4 % of the volume."""
 
@@ -50,9 +47,9 @@ def equilibrate_density(
     Equilibrates and samples a minimised system with a Monte Carlo barostat, from velocities at the temperature. Writes
     `topology.pdb` (the frame whose volume is nearest to the mean, scaled to it with rigid molecules, their centres in
     the box), `system.xml` (default box set, no barostat), a table of the production (time_ps, volume_angstrom3,
-    density_g_per_cm3, temperature_kelvin) and a JSON summary. A mean that is not converged is an error, or
-    told in the log and in the summary (`converged`, `reasons`), as `settings.unconverged` says. A killed run goes on
-    from its last complete chunk, and one that was too short from its end when production_ps is raised.
+    density_g_per_cm3, temperature_kelvin) and a JSON summary. A mean that is not converged is an error, or a warning in
+    the log and in the summary (`converged`, `reasons`), as `settings.unconverged` says. A killed run continues from its
+    last complete chunk, and one that was too short from its end when production_ps is raised.
 
     Args:
         name: what the system is called in the configuration.
@@ -205,8 +202,9 @@ def _summary(name: str, volumes: np.ndarray, mean: Average, density: float) -> d
             f"the production holds {mean.n_independent:.1f} independent volumes, fewer than {N_INDEPENDENT_NEEDED}: "
             "raise production_ps"
         )
-    error = density * mean.standard_error / mean.mean
-    print(f"{name}: density {density:.4f} ± {error:.4f} g/cm3, box {mean.mean ** (1 / 3):.4f} Å", flush=True)
+    error = None if mean.standard_error is None else density * mean.standard_error / mean.mean
+    shown = f"{density:.4f} g/cm3 ({mean.reason})" if error is None else f"{density:.4f} ± {error:.4f} g/cm3"
+    print(f"{name}: density {shown}, box {mean.mean ** (1 / 3):.4f} Å", flush=True)
     for reason in reasons:
         print(f"warning: density of {name} is not converged: {reason}", flush=True)
     return {
@@ -216,6 +214,7 @@ def _summary(name: str, volumes: np.ndarray, mean: Average, density: float) -> d
         "volume_standard_error_angstrom3": mean.standard_error,
         "density_g_per_cm3": density,
         "density_standard_error_g_per_cm3": error,
+        "standard_error_reason": mean.reason,
         "n_volumes": len(volumes),
         "n_independent_volumes": mean.n_independent,
         "statistical_inefficiency": mean.statistical_inefficiency,

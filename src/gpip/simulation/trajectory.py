@@ -1,7 +1,7 @@
 """Trajectory and log of a classical run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ def write_trajectory(
     time_ps: np.ndarray,
     records: Mapping[str, np.ndarray],
     provenance: dict[str, Any],
+    masses_amu: Sequence[float] | None = None,
 ) -> None:
     """Write mdtraj's HDF5 format (nm, ps, kJ/mol), with the provenance as a root attribute.
 
@@ -33,6 +34,7 @@ def write_trajectory(
         box_vectors_nm: [3, 3], the same in all frames; None without a box, and then the file holds no cell.
         time_ps: [n_frames].
         records: `positions_nm` [n_frames, n_atoms, 3] and the columns of the log, [n_frames] each.
+        masses_amu: [n_atoms], where some atoms are isotopes, which mdtraj's topology does not know: kept as `mass`.
     """
     cell = {}
     if box_vectors_nm is not None:
@@ -52,6 +54,8 @@ def write_trajectory(
             )
         with h5py.File(partial, "a") as file:
             file.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
+            if masses_amu is not None:
+                file.create_dataset("mass", data=np.asarray(masses_amu, dtype=np.float64)).attrs["unit"] = "amu"
 
 
 def write_log(path: str | Path, time_ps: np.ndarray, records: Mapping[str, np.ndarray]) -> None:

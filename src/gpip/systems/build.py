@@ -1,6 +1,7 @@
 """Box, topology and force field of one system, written as files that the dynamics reads."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from gpip.core.files import write_json, write_text
 from gpip.core.provenance import provenance
 from gpip.core.seeds import seed_for
 from gpip.core.units import G_PER_CM3_TO_AMU_PER_ANGSTROM3, NM_TO_ANGSTROM
-from gpip.forcefields.masses import repartition_hydrogen_mass
+from gpip.forcefields.masses import repartition_hydrogen_mass, set_isotope_masses
 from gpip.forcefields.opls.assign import type_molecule
 from gpip.forcefields.opls.openmm_system import opls_system
 from gpip.forcefields.tip3p import tip3p_system
 from gpip.systems.molecules import Molecule, molecule_of, residue_names
 from gpip.systems.packing import closest_contact, pack_box
+from gpip.systems.shapes import positions_in_box
 
 
 def build_system(
@@ -43,10 +45,8 @@ def build_system(
     Raises:
         InputError: a species that the force field lacks terms for, or a box that cannot be packed.
     """
-    names = residue_names(settings.amounts)
-    molecules = [(one.name, molecule_of(one, names[one.name]), count) for one, count in settings.amounts.items()]
-    length = settings.length_angstrom
-    topology = box_topology(molecules, length)
+    molecules = species_molecules(settings)
+    topology = box_topology(molecules, settings.length_angstrom)
     system = force_field_system(settings, topology)
     write_packed(name, settings, seed, molecules, topology, topology_path, manifest_path)
     write_text(system_path, openmm.XmlSerializer.serialize(system))
@@ -73,9 +73,30 @@ def force_field_system(settings: Box, topology: Topology) -> openmm.System:
             constraints=settings.constraints,
             rigid_water=settings.rigid_water,
         )
+    set_isotope_masses(system, settings.amounts)
     if settings.hydrogen_mass_amu:
         repartition_hydrogen_mass(system, topology, settings.hydrogen_mass_amu)
     return system
+
+
+def packed_positions(name: str, settings: Box, seed: int, molecules: list[tuple[str, Molecule, int]]) -> np.ndarray:
+    """Positions [n_atoms, 3] of the packed box of a system, in Å: the same for the same settings and seed.
+
+    Raises:
+        InputError: a molecule that is longer than its box is wide, or a box that cannot be packed.
+    """
+    where, length = f"systems.{name}", settings.length_angstrom
+    shaped = [
+        (one.name, replace(molecule, positions=positions_in_box(one, length, where)), count)
+        for one, (_, molecule, count) in zip(settings.amounts, molecules, strict=True)
+    ]
+    return pack_box(shaped, length, seed_for(seed, "build", name), where)
+
+
+def species_molecules(settings: Box) -> list[tuple[str, Molecule, int]]:
+    """Name, molecule and count of each species of a box."""
+    names = residue_names(settings.amounts)
+    return [(one.name, molecule_of(one, names[one.name]), count) for one, count in settings.amounts.items()]
 
 
 def write_packed(
@@ -99,8 +120,12 @@ def write_packed(
         "cutoff_angstrom": settings.cutoff_angstrom,
         "box_length_angstrom": length,
     }
+    if any(molecule.isotopes for _, molecule, _ in molecules):
+        # Physical masses: hydrogens made heavier for longer time steps are a matter of the classical runs alone.
+        masses = [np.tile(molecule.masses_amu, count) for _, molecule, count in molecules]
+        manifest["masses_amu"] = np.concatenate(masses).tolist()
     if settings.periodic:
-        positions = pack_box(molecules, length, seed_for(seed, "build", name), f"systems.{name}")
+        positions = packed_positions(name, settings, seed, molecules)
         mass_amu = sum(molecule.mass_amu * count for _, molecule, count in molecules)
         index = [i for i, residue in enumerate(topology.residues()) for _ in residue.atoms()]
         manifest["density_g_per_cm3"] = mass_amu / length**3 / G_PER_CM3_TO_AMU_PER_ANGSTROM3

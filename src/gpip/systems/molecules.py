@@ -1,12 +1,12 @@
 """One molecule of a species: coordinates and topology."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from openmm.app import Element
 
-from gpip.core.species import Species, molecule_of_smiles
+from gpip.core.species import Species, isotope_masses, molecule_of_smiles
 from gpip.forcefields.opls.structure import start_positions
 
 WATER_OH_ANGSTROM = 0.9572
@@ -24,22 +24,36 @@ class Molecule:
     bonds: tuple[tuple[int, int], ...]
     positions: np.ndarray
     """[n_atoms, 3], angstrom."""
+    isotopes: Mapping[int, float] = field(default_factory=dict)
+    """Mass in amu of each atom whose isotope the SMILES names."""
 
     @property
     def n_atoms(self) -> int:
         return len(self.elements)
 
     @property
+    def masses_amu(self) -> np.ndarray:
+        """[n_atoms]: of the isotope where the SMILES names one, else the standard atomic weight."""
+        standard = [Element.getBySymbol(symbol).mass._value for symbol in self.elements]
+        return np.array([self.isotopes.get(i, mass) for i, mass in enumerate(standard)])
+
+    @property
     def mass_amu(self) -> float:
-        return sum(Element.getBySymbol(symbol).mass._value for symbol in self.elements)
+        return float(self.masses_amu.sum())
 
 
-def _water() -> Molecule:
-    """Water as TIP3P has it (Jorgensen et al., J. Chem. Phys. 79, 926, 1983): the gas-phase geometry."""
+def _water(elements: tuple[str, ...], isotopes: Mapping[int, float]) -> Molecule:
+    """Water as TIP3P has it (Jorgensen et al., J. Chem. Phys. 79, 926, 1983): the gas-phase geometry.
+
+    `[2H]O[2H]` names a hydrogen before the oxygen, so the order of the atoms is that of `elements`.
+    """
     half = np.radians(WATER_HOH_DEGREES) / 2
     hydrogen = WATER_OH_ANGSTROM * np.array([np.sin(half), np.cos(half), 0.0])
-    positions = np.stack([np.zeros(3), hydrogen, hydrogen * [-1, 1, 1]])
-    return Molecule("HOH", ("O", "H1", "H2"), ("O", "H", "H"), ((0, 1), (0, 2)), positions)
+    oxygen, (first, second) = elements.index("O"), (i for i, symbol in enumerate(elements) if symbol == "H")
+    positions, names = np.zeros((3, 3)), ["", "", ""]
+    positions[[first, second]] = hydrogen, hydrogen * [-1, 1, 1]
+    names[oxygen], names[first], names[second] = "O", "H1", "H2"
+    return Molecule("HOH", tuple(names), elements, ((oxygen, first), (oxygen, second)), positions, isotopes)
 
 
 def molecule_of(species: Species, residue: str) -> Molecule:
@@ -50,13 +64,14 @@ def molecule_of(species: Species, residue: str) -> Molecule:
     Raises:
         InputError: RDKit finds no coordinates for it.
     """
+    isotopes = isotope_masses(f"species {species.name!r}", species.smiles)
     if species.is_water:
-        return _water()
+        return _water(species.elements, isotopes)
     atom_names = tuple(f"{symbol}{i}" for i, symbol in enumerate(species.elements, start=1))
     molecule = molecule_of_smiles(f"species {species.name!r}", species.smiles)
     bonds = tuple((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds())
     positions = start_positions(species.name, species.smiles)
-    return Molecule(residue, atom_names, species.elements, bonds, positions)
+    return Molecule(residue, atom_names, species.elements, bonds, positions, isotopes)
 
 
 def residue_names(species: Iterable[Species]) -> dict[str, str]:

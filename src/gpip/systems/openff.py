@@ -6,10 +6,9 @@ import openmm
 
 from gpip.config.systems import Box
 from gpip.core.files import read_json, write_json, write_text
-from gpip.forcefields.masses import repartition_hydrogen_mass
+from gpip.forcefields.masses import repartition_hydrogen_mass, set_isotope_masses
 from gpip.forcefields.openff import openff_system
-from gpip.systems.build import box_topology, write_packed
-from gpip.systems.molecules import molecule_of, residue_names
+from gpip.systems.build import box_topology, species_molecules, write_packed
 
 
 def build_openff_system(
@@ -30,9 +29,9 @@ def build_openff_system(
             packed.
     """
     built = openff_system(settings)
-    names = residue_names(settings.amounts)
-    molecules = [(one.name, molecule_of(one, names[one.name]), count) for one, count in settings.amounts.items()]
+    molecules = species_molecules(settings)
     topology = box_topology(molecules, settings.length_angstrom)
+    set_isotope_masses(built.system, settings.amounts)
     if settings.hydrogen_mass_amu:
         repartition_hydrogen_mass(built.system, topology, settings.hydrogen_mass_amu)
     write_packed(name, settings, seed, molecules, topology, topology_path, manifest_path)

@@ -1,7 +1,9 @@
 """Molecules into a periodic cubic box, by packmol (Martínez et al., J. Comput. Chem. 30, 2157, 2009)."""
 
+import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,16 @@ from packmol.cli import get_binary_path
 from scipy.spatial import cKDTree
 
 from gpip.core.errors import InputError
+from gpip.core.seeds import seed_for
 from gpip.systems.molecules import Molecule
+from gpip.systems.shapes import CONTACT_ANGSTROM
 
-CONTACT_ANGSTROM = 2.0
-"""Atoms of different molecules are placed at least this far apart."""
+N_ATTEMPTS = 5
+"""Packings from different random starts, each with a seed derived from the one given."""
+LOOPS_PER_ATTEMPT = 200
+"""Most optimisations of packmol; boxes of liquids take some tens."""
 TIME_LIMIT_S = 600
+"""Of one attempt. It ends attempts, and never chooses between packings."""
 OVERLAP_FRACTION = 0.95
 """packmol stops within a small violation of the contact distance."""
 
@@ -23,6 +30,9 @@ def pack_box(
 ) -> np.ndarray:
     """Positions of all molecules, whole, in the order given, [n_atoms, 3] in angstrom.
 
+    The same molecules, box and seed give the same positions. Only a packing that packmol calls converged is taken:
+    what it saves of others depends on the time that has passed.
+
     Args:
         molecules: name, molecule and count of each species.
         where: what the box is called in an error.
@@ -30,25 +40,46 @@ def pack_box(
     Raises:
         InputError: packmol found no packing with all contacts, periodic images included, long enough.
     """
+    reasons = []
+    for attempt in range(N_ATTEMPTS):
+        attempt_seed = seed if attempt == 0 else seed_for(seed, "packing attempt", attempt)
+        positions, reason = _attempt(molecules, box_length_angstrom, attempt_seed)
+        if positions is not None:
+            return positions
+        reasons.append(reason)
+    raise _failed(where, molecules, box_length_angstrom, reasons)
+
+
+def _attempt(
+    molecules: list[tuple[str, Molecule, int]], box_length_angstrom: float, seed: int
+) -> tuple[np.ndarray | None, str]:
+    """Positions of one converged packing, or None and the reason."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "box.inp").write_text(_packmol_input(Path(folder), molecules, box_length_angstrom, seed))
         command = [get_binary_path(), "-i", "box.inp", "-o", "packed.xyz"]
         try:
             run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT_S)
-            said = (run.stdout + run.stderr).strip().splitlines()[-8:]
         except subprocess.TimeoutExpired:
-            said = [f"no packing found in {TIME_LIMIT_S} s"]
+            return None, f"no packing found in {TIME_LIMIT_S} s"
         packed = Path(folder) / "packed.xyz"
-        if not packed.exists():
-            raise _failed(where, molecules, box_length_angstrom, "packmol: " + " | ".join(said))
+        if run.returncode or not packed.exists():
+            return None, _violation(run.stdout) or "packmol: " + " | ".join((run.stdout + run.stderr).split("\n")[-8:])
         positions = np.loadtxt(packed, skiprows=2, usecols=(1, 2, 3), ndmin=2)
     sizes = [molecule.n_atoms for _, molecule, count in molecules for _ in range(count)]
     if len(positions) != sum(sizes):
-        raise _failed(where, molecules, box_length_angstrom, f"{len(positions)} of {sum(sizes)} atoms placed")
+        return None, f"{len(positions)} of {sum(sizes)} atoms placed"
     closest = closest_contact(positions, np.repeat(np.arange(len(sizes)), sizes), box_length_angstrom)
     if closest < OVERLAP_FRACTION * CONTACT_ANGSTROM:
-        raise _failed(where, molecules, box_length_angstrom, f"two molecules are {closest:.2f} Å apart")
-    return positions
+        return None, f"two molecules are {closest:.2f} Å apart"
+    return positions, ""
+
+
+def _violation(output: str) -> str | None:
+    """How close to a packing packmol's last optimisation came."""
+    found = re.findall(r"Maximum violation of target distance:\s*([0-9.]+)", output)
+    if not found:
+        return None
+    return f"after {LOOPS_PER_ATTEMPT} optimisations two molecules were still {float(found[-1]):.2f} Å too close"
 
 
 def closest_contact(positions: np.ndarray, molecule: np.ndarray, box_length_angstrom: float) -> float:
@@ -75,7 +106,13 @@ def _packmol_input(
     folder: Path, molecules: list[tuple[str, Molecule, int]], box_length_angstrom: float, seed: int
 ) -> str:
     box = f"0. 0. 0. {box_length_angstrom:.6f} {box_length_angstrom:.6f} {box_length_angstrom:.6f}"
-    lines = [f"tolerance {CONTACT_ANGSTROM}", f"seed {seed}", "filetype xyz", f"pbc {box}"]
+    lines = [
+        f"tolerance {CONTACT_ANGSTROM}",
+        f"seed {seed}",
+        f"nloop {LOOPS_PER_ATTEMPT}",
+        "filetype xyz",
+        f"pbc {box}",
+    ]
     for i, (_, molecule, count) in enumerate(molecules):
         atoms = [
             f"{symbol} {x:.6f} {y:.6f} {z:.6f}"
@@ -87,10 +124,10 @@ def _packmol_input(
 
 
 def _failed(
-    where: str, molecules: list[tuple[str, Molecule, int]], box_length_angstrom: float, reason: str
+    where: str, molecules: list[tuple[str, Molecule, int]], box_length_angstrom: float, reasons: Sequence[str]
 ) -> InputError:
     contents = ", ".join(f"{count} {name}" for name, _, count in molecules)
     return InputError(
-        f"{where}: {contents} could not be packed into a box of {box_length_angstrom:.3f} Å ({reason}); "
-        "lower the density, or change the counts or the seed"
+        f"{where}: {contents} could not be packed into a box of {box_length_angstrom:.3f} Å in {len(reasons)} attempts "
+        f"({reasons[-1]}); lower the density (with npt: start_density_g_per_cm3), or put more molecules in the box"
     )

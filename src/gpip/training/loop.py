@@ -15,6 +15,8 @@ from gpip.core.errors import InputError
 from gpip.core.files import replacing
 from gpip.core.progress import progress
 from gpip.training.batches import BatchOrder
+from gpip.training.clock import Clock
+from gpip.training.device import device_of
 from gpip.training.history import History
 from gpip.training.schedule import learning_rate_at
 
@@ -36,8 +38,8 @@ class Plan:
     """One training run: for how long, on how many frames, with which seed, writing where."""
 
     settings: Optimization
+    """With one learning rate."""
     n_steps: int
-    learning_rate: float
     n_frames: int
     seed: int
     history: Path
@@ -59,11 +61,17 @@ class Validation:
     every_steps: int
 
 
-def train(objective: Objective, plan: Plan, validation: Validation | None = None) -> dict[str, Any]:
+def train(
+    objective: Objective, plan: Plan, validation: Validation | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Train `objective.module` and leave its best weights in it: by validation where there is one, else the last.
 
-    Moving-average weights are validated and kept when `ema_decay` is set. Returns best_step, n_steps and frames_seen.
-    The resume checkpoint stays: the caller removes it once the result is written.
+    Moving-average weights are validated and kept when `ema_decay` is set. The resume checkpoint stays: the caller
+    removes it once the result is written.
+
+    Returns:
+        best_step, n_steps and frames_seen, which equal runs have in common; and what the steps cost, validation not
+        counted: `seconds`, and the `clock` that they are of (see `gpip.training.clock`).
 
     Raises:
         InputError: a loss is not finite.
@@ -72,12 +80,14 @@ def train(objective: Objective, plan: Plan, validation: Validation | None = None
     run.resume()
     remaining = range(run.step, plan.n_steps)
     for step in progress(remaining, plan.n_steps, plan.history.parent.name, initial=run.step):
+        started = run.clock.seconds()
         run.train_step(step)
+        run.seconds += run.clock.seconds() - started
         if validation and (run.step % validation.every_steps == 0 or run.step == plan.n_steps):
             run.validate()
         if run.step % plan.settings.checkpoint_every_steps == 0 and run.step < plan.n_steps:
             run.save()
-    return run.finish()
+    return run.finish(), {"seconds": run.seconds, "clock": run.clock.name}
 
 
 class _Run:
@@ -85,8 +95,8 @@ class _Run:
         settings = plan.settings
         self.objective, self.plan, self.validation = objective, plan, validation
         self.parameters = [p for p in objective.module.parameters() if p.requires_grad]
-        make = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
-        self.optimizer = make(self.parameters, lr=plan.learning_rate, weight_decay=settings.weight_decay, fused=True)
+        self.optimizer = make_optimizer(self.parameters, settings)
+        self.clock, self.seconds = Clock(device_of(objective.module)), 0.0
         self.average = None
         if settings.ema_decay:
             self.average = AveragedModel(objective.module, multi_avg_fn=_moving_average(settings.ema_decay))
@@ -104,6 +114,7 @@ class _Run:
                 if self.average:
                     self.average.load_state_dict(state["average"])
                 self.step, self.best, rows = state["step"], state["best"], state["rows"]
+                self.seconds = state["seconds"]
                 print(f"resuming from step {self.step}", flush=True)
             else:
                 print(f"{self.plan.checkpoint}: made with other settings or inputs, starting afresh", flush=True)
@@ -116,13 +127,18 @@ class _Run:
             self.validate()
 
     def train_step(self, step: int) -> None:
-        rate = learning_rate_at(step, self.plan.n_steps, self.plan.learning_rate, self.plan.settings)
+        plan = self.plan
+        rate = learning_rate_at(step, plan.n_steps, plan.settings, plan.n_frames)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         losses = self.objective.losses(self.batches(step), step)
         logged = step % self.plan.settings.log_every_steps == 0 or step == self.plan.n_steps - 1
-        norms = self._gradients_by_task(losses) if logged else self._gradients(losses)
-        total_norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.plan.settings.gradient_clip or float("inf"))
+        if logged:
+            norms = self._gradients_by_task(losses)
+        else:
+            norms = {}
+            gradients(self.objective, self.optimizer, self.parameters, losses)
+        total_norm = clip(self.parameters, plan.settings)
         if not torch.isfinite(total_norm):
             shown = ", ".join(f"{name} {float(value.detach()):g}" for name, value in losses.items())
             raise InputError(
@@ -141,12 +157,6 @@ class _Run:
                 | {"total": total, **values, "gradient_norm": float(total_norm)}
                 | {f"gradient_norm_{name}": norm for name, norm in norms.items()}
             )
-
-    def _gradients(self, losses: dict[str, Tensor]) -> dict[str, float]:
-        self.optimizer.zero_grad(set_to_none=True)
-        # Without `inputs` the slopes with the positions would be computed as well, and thrown away.
-        sum(self.objective.weights[name] * loss for name, loss in losses.items()).backward(inputs=self.parameters)
-        return {}
 
     def _gradients_by_task(self, losses: dict[str, Tensor]) -> dict[str, float]:
         """The same gradients, one task at a time, so that the norm of each task's share is known."""
@@ -186,6 +196,7 @@ class _Run:
             "average": self.average.state_dict() if self.average else None,
             "best": self.best,
             "rows": self.history.rows,
+            "seconds": self.seconds,
         }
         with replacing(self.plan.checkpoint) as partial:
             torch.save(state, partial)
@@ -204,6 +215,25 @@ class _Run:
             "n_steps": self.step,
             "frames_seen": self.batches.frames_seen(self.step),
         }
+
+
+def gradients(
+    objective: Objective, optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], losses: dict[str, Tensor]
+) -> None:
+    """Of the weighted sum of the losses, left in the parameters."""
+    optimizer.zero_grad(set_to_none=True)
+    # Without `inputs` the slopes with the positions would be computed as well, and thrown away.
+    sum(objective.weights[name] * loss for name, loss in losses.items()).backward(inputs=parameters)
+
+
+def clip(parameters: list[nn.Parameter], settings: Optimization) -> Tensor:
+    """Shorten the gradient to its largest norm; returns the norm before."""
+    return torch.nn.utils.clip_grad_norm_(parameters, settings.gradient_clip or float("inf"))
+
+
+def make_optimizer(parameters: list[nn.Parameter], settings: Optimization) -> torch.optim.Optimizer:
+    make = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
+    return make(parameters, lr=settings.peak_learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
 def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:

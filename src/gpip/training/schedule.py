@@ -5,9 +5,10 @@ import math
 from gpip.config.optimization import Optimization
 
 
-def learning_rate_at(step: int, n_steps: int, peak: float, settings: Optimization) -> float:
-    """Linear rise over `warmup_steps`, then constant or a cosine down to the final fraction at `n_steps`."""
-    warmup = min(settings.warmup_steps, n_steps // 2)
+def learning_rate_at(step: int, n_steps: int, settings: Optimization, n_frames: int) -> float:
+    """Linear rise, then constant or a cosine down to the final fraction at `n_steps`, in a training on `n_frames`."""
+    peak = settings.peak_learning_rate
+    warmup = settings.warmup(n_frames, n_steps)
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)
     if settings.schedule == "constant":

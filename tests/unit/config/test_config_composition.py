@@ -69,6 +69,35 @@ def test_two_salts_share_an_ion():
     assert found["PF6-"] == found["TFSI-"]
 
 
+TFA = "O=C([O-])C(F)(F)F"
+
+
+def test_salts_of_ions_of_ones_own():
+    short = system(salt={"LiTFA": "1.0 mol/kg"}, ions={"TFA-": TFA}, solvent={"DME": 1}, n_atoms=6000)
+    long = system(salt={"LiTFA": "1.0 mol/kg"}, ions={"TFA-": {"smiles": TFA}}, solvent={"DME": 1}, n_atoms=6000)
+    assert short.box == long.box
+    assert short.contents["TFA-"].smiles == TFA
+    assert short.composition()["mol_per_kg_solvent"]["TFA-"] == pytest.approx(1.0, rel=0.02)
+    amounts = {name: one.count for name, one in short.contents.items()}
+    by_hand = amounts | {"TFA-": {"smiles": TFA, "count": amounts["TFA-"]}}
+    assert system(species=by_hand).amounts == short.amounts
+
+
+def test_salts_of_a_cation_and_an_anion_of_ones_own_with_other_charges():
+    ions = {"choline+": "C[N+](C)(C)CCO", "ox-2": "O=C([O-])C(=O)[O-]", "TFA-": TFA}
+    salt = {"(choline)2ox": "0.5 mol/kg", "Mg(TFA)2": "0.5 mol/L", "LiTFSI": "0.2 mol/kg"}
+    found = counts(salt=salt, ions=ions, solvent={"DME": 1}, n_atoms=9000)
+    assert found["choline+"] == 2 * found["ox-2"] > 0
+    assert found["TFA-"] == 2 * found["Mg+2"] > 0
+    assert found["Li+"] == found["TFSI-"] > 0
+
+
+def test_a_density_given_for_a_built_in_liquid_without_one_counts_in_ratios_by_volume():
+    given = {"DME": 1, "FEC": {"ratio": 1, "liquid_density_g_per_cm3": 1.4}}
+    found = counts(solvent=given, solvent_ratio="volume", n_atoms=20000)
+    assert found["DME"] / found["FEC"] == pytest.approx((0.864 / 90.122) / (1.4 / 106.052), rel=5e-3)
+
+
 def test_a_molecule_of_ones_own():
     given = {"butanol": {"smiles": "CCCCO", "ratio": 1, "liquid_density_g_per_cm3": 0.81}}
     found = system(solvent=given, solvent_ratio="volume", n_atoms=1500)
@@ -81,6 +110,7 @@ def test_settings_survive_being_written_and_read():
     for given in (
         {"species": {"X": {"smiles": "CCO", "count": 1}}, "periodic": False, "density": None},
         {"salt": {"NaPF6": "1 mol/L"}, "solvent": CARBONATES, "n_atoms": 3000},
+        {"salt": {"NaTFA": "1 mol/L"}, "ions": {"TFA-": TFA}, "solvent": CARBONATES, "n_atoms": 3000},
     ):
         project = project_from({"systems": {"a": NPT | given}})
         for options in ({}, {"exclude_unset": True}):
@@ -115,9 +145,62 @@ WRONG = {
         {"salt": {"LiPF6": "1"}, "solvent": CARBONATES, "n_atoms": 900},
         r"salt.LiPF6: '1' is no concentration",
     ),
+    "a number without a unit": (
+        {"salt": {"LiTFSI": 0.8}, "solvent": CARBONATES, "n_atoms": 900},
+        r"salt\.LiTFSI: 0\.8 has no unit; write '0\.8 mol/L' \(of solution\) or '0\.8 mol/kg'",
+    ),
+    "molar": ({"salt": {"NaPF6": "0.8 M"}, "solvent": CARBONATES, "n_atoms": 900}, r"'0\.8 M' .*write '0\.8 mol/L'"),
+    "molal": ({"salt": {"NaPF6": "2 m"}, "solvent": CARBONATES, "n_atoms": 900}, r"write '2 mol/kg'"),
+    "millimolar": ({"salt": {"NaPF6": "800 mmol/L"}, "solvent": CARBONATES, "n_atoms": 900}, r"write '0\.8 mol/L'"),
+    "nothing of a salt": ({"salt": {"NaPF6": "0 mol/kg"}, "solvent": CARBONATES, "n_atoms": 900}, r"above zero"),
+    "no mapping": ({"salt": "NaPF6", "solvent": CARBONATES, "n_atoms": 900}, r"salt: expected a mapping, .*'NaPF6'"),
+    "yes as a count": ({"species": {"DME": True}}, r"DME: count: expected a number or a text, got true, yes or on"),
+    "a SMILES without quotes": (
+        {"species": {"X": {"smiles": ["K+"], "count": 1}}},
+        r"smiles: expected a text; text that begins with a bracket, .* must be in quotes",
+    ),
+    "kilograms per cubic metre": ({"species": {"DME": 9}, "density": 864}, r"864 kg/m3 is 0\.864"),
+    "a density with its unit": ({"species": {"DME": 9}, "density": "864 kg/m3"}, r"write 0\.864, without a unit"),
+    "a denser liquid than any": ({"species": {"DME": 9}, "density": 30}, r"30 g/cm3 is denser than any liquid"),
+    "below 0 °C": (
+        {"species": {"DME": 9}, "temperatures_kelvin": [-10]},
+        r"kelvin and above 0; -10 °C would be 263\.15",
+    ),
+    "Celsius": ({"species": {"DME": 9}, "temperatures_kelvin": ["40 °C"]}, r"in kelvin: write 313\.15"),
+    "kelvin with its unit": ({"species": {"DME": 9}, "npt": {"temperature_kelvin": "310 K"}}, r"write 310 "),
+    "one temperature": ({"species": {"DME": 9}, "temperatures_kelvin": 310}, r"write a list: \[310\]"),
+    "a length with its unit": (
+        {"species": {"DME": 9}, "cutoff_angstrom": "4 Å"},
+        r"write the number alone, in the unit",
+    ),
+    "a decimal comma": ({"species": {"DME": 9}, "cutoff_angstrom": "3,5"}, r"write a decimal point: 3\.5"),
     "unknown salt": (
         {"salt": {"NaPF7": "1 mol/L"}, "solvent": CARBONATES, "n_atoms": 900},
         r"salt: 'NaPF7' is not known; did you mean 'NaPF6'",
+    ),
+    "salt of an undeclared ion": (
+        {"salt": {"LiTFA": "1 mol/L"}, "solvent": CARBONATES, "n_atoms": 900},
+        r"salt: 'LiTFA' is not known; .*names of its cation and anion.*declare any other, as in ions: \{TFA-: \{smiles",
+    ),
+    "declared ion of no salt": (
+        {"salt": {"LiPF6": "1 mol/L"}, "ions": {"TFA-": TFA}, "solvent": CARBONATES, "n_atoms": 900},
+        r"ions: no salt contains TFA-; use it in one, such as KTFA",
+    ),
+    "ion without charge": (
+        {"salt": {"LiTFA": "1 mol/L"}, "ions": {"TFA-": "O=C(O)C(F)(F)F"}, "solvent": CARBONATES, "n_atoms": 900},
+        r"ions.TFA-: 'O=C\(O\)C\(F\)\(F\)F' has no charge",
+    ),
+    "ion that is no molecule": (
+        {"salt": {"LiTFA": "1 mol/L"}, "ions": {"TFA-": "C("}, "solvent": CARBONATES, "n_atoms": 900},
+        r"ions.TFA-: SMILES 'C\(' describes no molecule",
+    ),
+    "two salts of one name": (
+        {"salt": {"LiTFSI": "1 mol/L"}, "ions": {"TFSI": TFA}, "solvent": CARBONATES, "n_atoms": 900},
+        r"LiTFSI would be the formula of Li\+ and TFSI- as well as of Li\+ and TFSI: give the ion .* another name",
+    ),
+    "ions beside species": (
+        {"species": {"DME": 3}, "ions": {"TFA-": TFA}},
+        r"ions are those of salt, which is missing; with species, write TFA-: \{smiles: ..., count: ...\} there",
     ),
     "impossible concentration": (
         {"salt": {"NaPF6": "20 mol/L"}, "solvent": CARBONATES, "n_atoms": 900},
@@ -125,7 +208,7 @@ WRONG = {
     ),
     "too few atoms": (
         {"salt": {"NaPF6": "0.1 mol/L"}, "solvent": CARBONATES, "n_atoms": 300},
-        r"0\.21 of NaPF6: one whole molecule of each needs about 1450 atoms",
+        r"n_atoms 300: no whole molecules in 240 to 360 atoms .* 0\.4 instead of 0\.1 mol/L of NaPF6\. .* is 1382",
     ),
     "volume of an unknown liquid": (
         {"solvent": {"X": {"smiles": "CCCO", "ratio": 1}}, "solvent_ratio": "volume", "n_atoms": 900},
@@ -169,8 +252,11 @@ def test_every_built_in_species_is_readable_and_its_own_molecule():
     found = [find_species("t", name) for name in BUILT_IN]
     assert len({one.smiles for one in found}) == len(BUILT_IN)
     assert {one.name: one.charge for one in found if one.charge} == {
-        **{"Li+": 1, "Na+": 1, "K+": 1, "Mg+2": 2, "Zn+2": 2},
-        **dict.fromkeys(("PF6-", "TFSI-", "FSI-", "BF4-", "ClO4-", "Cl-"), -1),
+        **dict.fromkeys(("Li+", "Na+", "K+", "H3O+", "EMIM+", "BMIM+", "PYR13+", "PYR14+"), 1),
+        **dict.fromkeys(("Mg+2", "Zn+2", "Ca+2"), 2),
+        **dict.fromkeys(("PF6-", "TFSI-", "FSI-", "FTFSI-", "BETI-", "OTf-", "BOB-", "DFOB-", "TDI-"), -1),
+        **dict.fromkeys(("BF4-", "ClO4-", "NO3-", "HSO4-", "Cl-"), -1),
+        "SO4-2": -2,
     }
 
 

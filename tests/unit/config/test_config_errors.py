@@ -41,8 +41,8 @@ WRONG = {
         r"6 is above half the box \(5\.8",
     ),
     "NPT and a density": ("systems/water/npt", {}, r"density is the number 0\.997: set .*npt.* or leave out"),
-    "neither NPT nor a density": ("systems/water/density", "nvt", r"Input should be 'npt' \(given: 'nvt'"),
-    "too dense": ("systems/water/density", 997, r"less than or equal to 25 \(given: 997"),
+    "neither NPT nor a density": ("systems/water/density", "nvt", r"a number in g/cm3, or npt .* \(given: 'nvt'"),
+    "too dense": ("systems/water/density", 997, r"denser than any liquid.*: 997 kg/m3 is 0\.997 \(given: 997"),
     "impossible sampling": ("systems/water/sampling/sample_every_ps", 0.13, r"not a whole number of steps"),
     "unknown force field": ("systems/water/force_field", "tip5p", r"force_field.*tip3p.*given: 'tip5p'"),
     "unknown backbone": ("experiments/water/backbones", ["schnett"], r"'schnett' is not known; did you mean 'schnet'"),
@@ -69,6 +69,17 @@ WRONG = {
         "pretraining/recipes/empty",
         {"optimization": {"n_steps": 5}},
         r"recipes.empty: a recipe needs at least one task",
+    ),
+    "unknown recipe preset": (
+        "pretraining/recipes/gpip/preset",
+        "gpip-watr",
+        r"recipes\.gpip: preset: 'gpip-watr' is not known; did you mean 'gpip-water'",
+    ),
+    "seeds of pre-training": ("experiments/water/pretraining_seeds", "one", r"Input should be 'own' or 'shared'"),
+    "unknown normalisation": (
+        "pretraining/recipes/gpip/denoise/normalisation",
+        "frame",
+        r"Input should be 'component', 'atom', 'configuration' or 'batch'",
     ),
     "two lengths": (
         "pretraining/recipes/gpip/optimization",
@@ -143,18 +154,6 @@ def test_gaps_count_in_a_time_split():
     with pytest.raises(InputError, match="20 left out in gaps"):
         project_from(given)
     check_split("here", experiment, 10_000)
-
-
-def test_equal_compute_adds_the_frames_that_pre_training_saw():
-    given = deepcopy(DEFAULT)
-    given["pretraining"]["recipes"]["gpip"]["optimization"] = {"n_steps": 100, "batch_size": 3}
-    water = given["experiments"]["water"]
-    water["fine_tuning"]["optimization"] = {"n_steps": 50, "batch_size": 2}
-    water["initialisations"] = {"scratch": {}, "long": {"equal_compute_to": "gpip"}, "gpip": {"recipe": "gpip"}}
-    project = project_from(given)
-    experiment = project.experiments["water"]
-    steps = {arm: project.fine_tuning_steps(experiment, arm, 40) for arm in experiment.arms}
-    assert steps == {"scratch": 50, "gpip": 50, "long": 50 + 150}
 
 
 def selecting(**selection):

@@ -211,6 +211,7 @@ def energies_and_sums(frames: list[Frame]) -> list[tuple[float, float]]:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # two workers on one CPU
 @pytest.mark.parametrize(("start_method", "memory_limit_bytes"), [("fork", 0), ("fork", 2**30), ("spawn", 0)])
 def test_workers_read_what_the_parent_reads(path: Path, start_method: str, memory_limit_bytes: int) -> None:
     dataset = Dataset(path, memory_limit_bytes)

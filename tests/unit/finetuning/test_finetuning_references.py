@@ -59,12 +59,14 @@ def labelled(tmp_path_factory, engine):
 
 
 def run(labelled, folder, isolated_atoms):
-    names = {"checkpoint": "model.ckpt", "history": "history.csv", "errors": "errors.json"}
+    names = {"checkpoint": "model.ckpt", "history": "history.csv", "errors": "errors.json", "cost": "cost.json"}
     outputs = Outputs(**{key: folder / name for key, name in names.items()}, predictions=folder / "predictions.h5")
-    settings = FineTuning(optimization=Optimization(n_steps=40, batch_size=4), validate_every_steps=20)
+    settings = FineTuning(
+        optimization=Optimization(n_steps=40, batch_size=4, learning_rate=3e-3), validate_every_steps=20
+    )
     files = (labelled / "labels.h5", labelled / "split.json", None)
     where = {"seed": 1, "n_threads": 1, "device": "cpu", "outputs": outputs, "isolated_atoms": isolated_atoms}
-    fine_tune(*files, BACKBONE, Initialisation(), settings, 40, 3e-3, **where)
+    fine_tune(*files, BACKBONE, Initialisation(), settings, **where)
     return outputs
 
 

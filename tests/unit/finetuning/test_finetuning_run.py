@@ -24,7 +24,7 @@ from gpip.training.supervised import predict
 
 BACKBONE = SchNetSettings(model="schnet", n_layers=1, n_features=8, n_radial=6, cutoff_angstrom=3.0)
 SETTINGS = FineTuning(
-    optimization=Optimization(n_steps=9, batch_size=2, checkpoint_every_steps=4, log_every_steps=3),
+    optimization=Optimization(n_steps=9, learning_rate=1e-2, batch_size=2, checkpoint_every_steps=4, log_every_steps=3),
     validate_every_steps=3,
 )
 
@@ -121,11 +121,11 @@ def written(tmp_path, water_frames):
     return tmp_path / "labels.h5", tmp_path / "split.json"
 
 
-def run(files, folder, arm=None, checkpoint=None):
-    names = {"checkpoint": "model.ckpt", "history": "history.csv", "errors": "errors.json"}
+def run(files, folder, arm=None, checkpoint=None, **more):
+    names = {"checkpoint": "model.ckpt", "history": "history.csv", "errors": "errors.json", "cost": "cost.json"}
     outputs = Outputs(**{key: folder / name for key, name in names.items()}, predictions=folder / "predictions.h5")
     where = {"n_threads": 1, "device": "cpu", "outputs": outputs}
-    fine_tune(*files, checkpoint, BACKBONE, arm or Initialisation(), SETTINGS, 9, 1e-2, seed=1, **where)
+    fine_tune(*files, checkpoint, BACKBONE, arm or Initialisation(), SETTINGS, seed=1, **where, **more)
     return outputs
 
 
@@ -179,5 +179,5 @@ def test_resumed_equals_uninterrupted(tmp_path, files, monkeypatch):
     torch.testing.assert_close(states[1], states[0], atol=0, rtol=0)
     assert whole.history.read_text() == resumed.history.read_text()
     assert sorted(p.name for p in (tmp_path / "cut").iterdir() if p.is_file()) == sorted(
-        ["model.ckpt", "history.csv", "errors.json", "predictions.h5"]
+        ["model.ckpt", "history.csv", "errors.json", "predictions.h5", "cost.json"]
     )

@@ -15,9 +15,9 @@ from gpip.forcefields.opls.rows import KINDS
 from gpip.forcefields.opls.tables import DATA, load_folder, load_tables
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "opls-aa.md"
-FEC, RING_CARBONATES = re.findall(r"```csv\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-FEC_SMILES = "O=C1OCC(F)O1"
-BOND_CF = "bond,,,,,,,,,,CT,F_fec,,,0.136,307105.6,,,,,,,JTR24,\n"
+FPC, RING_CARBONATES = re.findall(r"```csv\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+FPC_SMILES = "O=C1OC(C)C(F)O1"
+BOND_CF = "bond,,,,,,,,,,CT,F_fpc,,,0.136,307105.6,,,,,,,JTR24,\n"
 
 
 @pytest.fixture
@@ -90,33 +90,33 @@ def test_parts_are_read_together_and_must_agree(tmp_path):
 
 
 def test_torsion_with_fewest_wildcards_wins_whatever_the_order_of_rows(extra):
-    rows = ["torsion,X,CT,CT,X,0,0,1,0", "torsion,X,CT,CT,F_fec,0,0,2,0", "torsion,HC,CT,CT,F_fec,0,0,3,0"]
+    rows = ["torsion,X,CT,CT,X,0,0,1,0", "torsion,X,CT,CT,F_fpc,0,0,2,0", "torsion,HC,CT,CT,F_fpc,0,0,3,0"]
     header = "kind,class1,class2,class3,class4,v1_kj_per_mol,v2_kj_per_mol,v3_kj_per_mol,v4_kj_per_mol\n"
-    types = FEC.split("bond,")[0]
+    types = FPC.split("bond,")[0]
     for order in (rows, rows[::-1]):
-        path = extra(types + "\n".join(_as_fec_columns(header + "\n".join(order))) + "\n")
+        path = extra(types + "\n".join(_as_fpc_columns(header + "\n".join(order))) + "\n")
         tables = load_tables(path)
         for classes, v3 in (
-            (("OS", "CT", "CT", "F_fec"), 2),
-            (("F_fec", "CT", "CT", "HC"), 3),
-            (("F_fec", "CT", "CT", "F_fec"), 2),
+            (("OS", "CT", "CT", "F_fpc"), 2),
+            (("F_fpc", "CT", "CT", "HC"), 3),
+            (("F_fpc", "CT", "CT", "F_fpc"), 2),
         ):
             assert tables.find("torsion", classes).numbers[2] == v3
         assert tables.find("torsion", ("HC", "CT", "CT", "HC")).numbers[2] == 1.2552
 
 
-def _as_fec_columns(text):
-    columns = FEC.splitlines()[0].split(",")
+def _as_fpc_columns(text):
+    columns = FPC.splitlines()[0].split(",")
     for row in csv.DictReader(text.splitlines()):
         yield ",".join(row.get(column, "") for column in columns)
 
 
-def test_example_of_the_documentation_covers_fluoroethylene_carbonate(extra):
-    fec = type_molecule("FEC", FEC_SMILES, extra(FEC))
-    np.testing.assert_allclose(fec.charge_e, 0, atol=1e-12)
-    assert (len(fec.bonds), len(fec.angles), len(fec.torsions), len(fec.impropers)) == (10, 17, 19, 1)
-    assert (fec.atoms[4].type_name, fec.atoms[5].type_name) == ("CT_fec", "F_fec")
-    text = describe("FEC", FEC_SMILES, extra(FEC))
+def test_example_of_the_documentation_covers_fluoropropylene_carbonate(extra):
+    fpc = type_molecule("FPC", FPC_SMILES, extra(FPC))
+    np.testing.assert_allclose(fpc.charge_e, 0, atol=1e-12)
+    assert (len(fpc.bonds), len(fpc.angles), len(fpc.torsions), len(fpc.impropers)) == (13, 23, 28, 1)
+    assert (fpc.atoms[5].type_name, fpc.atoms[6].type_name) == ("CT_fpc", "F_fpc")
+    text = describe("FPC", FPC_SMILES, extra(FPC))
     assert "by analogy with CT-CT-F" in text
 
 
@@ -153,25 +153,25 @@ BAD_ROWS = {
     "empty": (",0.136,", ",,", r":5: a row of kind bond needs a value in column 'r0_nm'"),
     "unused": (",307105.6,,", ",307105.6,3,", r":5: column 'theta0_deg' holds '3', but a row of kind bond"),
     "smarts": ("[F;$(F", "[F;$F", r":3: smarts .* cannot be read"),
-    "no element": (",F_fec,F,18", ",F_fec,Ff,18", r":3: 'Ff' is not the symbol of an element"),
-    "other element": (",F_fec,F,18", ",F_fec,C,18", r":3: type F_fec is of element C, .* fits atom F5 of 'FEC'"),
-    "class": ("C,OS,CT,F_fec", "C,OS,CT,FF", r":11: class 'FF' of this torsion is that of no atom type"),
-    "any class": ("CT,F_fec,,,0.136", "X,F_fec,,,0.136", r":5: X \(any class\) is for torsions and impropers only"),
-    "twice": (BOND_CF, BOND_CF * 2, r":6: bond CT-F_fec is already given in .*:5"),
-    "term": (BOND_CF, "", r"no bond CT-F_fec \(atoms C4-F5\); nearest known: CT-"),
+    "no element": (",F_fpc,F,18", ",F_fpc,Ff,18", r":3: 'Ff' is not the symbol of an element"),
+    "other element": (",F_fpc,F,18", ",F_fpc,C,18", r":3: type F_fpc is of element C, .* fits atom F6 of 'FPC'"),
+    "class": ("C,OS,CT,F_fpc", "C,OS,CT,FF", r":12: class 'FF' of this torsion is that of no atom type"),
+    "any class": ("CT,F_fpc,,,0.136", "X,F_fpc,,,0.136", r":5: X \(any class\) is for torsions and impropers only"),
+    "twice": (BOND_CF, BOND_CF * 2, r":6: bond CT-F_fpc is already given in .*:5"),
+    "term": (BOND_CF, "", r"no bond CT-F_fpc \(atoms C5-F6\); nearest known: CT-"),
     "charge": (",0.10,0.25", ",0.20,0.25", r"charges of its types add up to \+0.1000 e, but the formal charge .* is 0"),
-    "tie": ("C,OS,CT,F_fec,,,,,0,0,0.828432,0,",
-            "X,OS,CT,F_fec,,,,,0,0,1,0,a,\ntorsion,,,,,,,,,,C,OS,CT,X,,,,,0,0,2,0,",
-            r"torsion F_fec-CT-OS-C: .* fit equally well and differ; add a row with fewer X"),
+    "tie": ("C,OS,CT,F_fpc,,,,,0,0,0.828432,0,",
+            "X,OS,CT,F_fpc,,,,,0,0,1,0,a,\ntorsion,,,,,,,,,,C,OS,CT,X,,,,,0,0,2,0,",
+            r"torsion F_fpc-CT-OS-C: .* fit equally well and differ; add a row with fewer X"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD_ROWS)
 def test_errors_of_a_users_file_name_the_line(extra, case):
     old, new, message = BAD_ROWS[case]
-    assert old in FEC
+    assert old in FPC
     with pytest.raises(InputError, match=message):
-        type_molecule("FEC", FEC_SMILES, extra(FEC.replace(old, new, 1)))
+        type_molecule("FPC", FPC_SMILES, extra(FPC.replace(old, new, 1)))
 
 
 def test_file_that_is_not_there_or_empty(extra):
@@ -184,13 +184,14 @@ def test_file_that_is_not_there_or_empty(extra):
 
 
 def test_missing_terms_of_one_kind_are_gathered(extra):
-    text = "".join(line for line in FEC.splitlines(keepends=True) if not line.startswith(("angle", "torsion")))
+    text = "".join(line for line in FPC.splitlines(keepends=True) if not line.startswith(("angle", "torsion")))
     with pytest.raises(InputError) as caught:
-        type_molecule("FEC", FEC_SMILES, extra(text))
+        type_molecule("FPC", FPC_SMILES, extra(text))
     lines = [line.strip() for line in str(caught.value).splitlines() if line.strip().startswith("no ")]
     assert [line.split(" (")[0] for line in lines] == [
-        "no angle CT-CT-F_fec", "no angle F_fec-CT-OS", "no angle F_fec-CT-HC",
-        "no torsion F_fec-CT-CT-OS", "no torsion F_fec-CT-CT-HC", "no torsion C-OS-CT-F_fec",
+        "no angle CT-CT-F_fpc", "no angle F_fpc-CT-OS", "no angle F_fpc-CT-HC",
+        "no torsion F_fpc-CT-CT-OS", "no torsion CT-CT-CT-F_fpc", "no torsion F_fpc-CT-CT-HC",
+        "no torsion C-OS-CT-F_fpc",
     ]  # fmt: skip
 
 

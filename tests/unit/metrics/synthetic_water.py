@@ -19,8 +19,8 @@ def water(n_frames, seed, hop=0.02):
     return (centres[:, :, None] + atoms + rattle).reshape(n_frames, 192, 3)
 
 
-def write_run(path, positions, step_fs=10.0, came_apart=None, cell=None, unit="angstrom", species=SPECIES):
-    """An ML-MD file of [n_frames, n_replicas, n_atoms, 3]; came_apart: {replica: first broken frame}."""
+def write_run(path, positions, step_fs=10.0, unstable_from=None, cell=None, unit="angstrom", species=SPECIES):
+    """An ML-MD file of [n_frames, n_replicas, n_atoms, 3]; unstable_from: {replica: first broken frame}."""
     n_frames, n_replicas, n_atoms = positions.shape[:3]
     generator = np.random.default_rng(int(1e6 * abs(positions[0, 0, 0, 0])))
     positions = positions.astype(np.float32)
@@ -33,14 +33,14 @@ def write_run(path, positions, step_fs=10.0, came_apart=None, cell=None, unit="a
     }
     ends = np.full(n_replicas, np.nan)
     reasons = [""] * n_replicas
-    for replica, frame in (came_apart or {}).items():
+    for replica, frame in (unstable_from or {}).items():
         positions[frame:, replica] = np.nan
         for values in scalars.values():
             values[frame:, replica] = np.nan
         ends[replica], reasons[replica] = (frame + 0.5) * step_fs, "force above 100 eV/Å"
     box = LENGTH * np.eye(3) if cell is None else cell
     with h5py.File(path, "w") as file:
-        file.attrs.update(schema="gpip-ml-md", schema_version=1, timestep_fs=1.0, target_temperature_kelvin=300.0)
+        file.attrs.update(schema="gpip-ml-md", schema_version=2, timestep_fs=1.0, target_temperature_kelvin=300.0)
         file.attrs["provenance"] = "{}"
         arrays = {
             "species": (species[:n_atoms].astype(np.uint8), "1"),
@@ -50,10 +50,10 @@ def write_run(path, positions, step_fs=10.0, came_apart=None, cell=None, unit="a
             "potential_energy": (scalars["potential_energy"], "eV"),
             "kinetic_energy": (scalars["kinetic_energy"], "eV"),
             "temperature": (scalars["temperature"], "K"),
-            "came_apart_fs": (ends, "fs"),
+            "unstable_from_fs": (ends, "fs"),
             "start_frame": (np.arange(n_replicas), "1"),
         }
         for name, (values, its_unit) in arrays.items():
             file.create_dataset(name, data=values).attrs["unit"] = its_unit
-        file.create_dataset("came_apart_reason", data=reasons, dtype=h5py.string_dtype())
+        file.create_dataset("unstable_reason", data=reasons, dtype=h5py.string_dtype())
     return path

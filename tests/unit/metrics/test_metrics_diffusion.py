@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase.data import atomic_masses
 
 from gpip.core.errors import InputError
 from gpip.metrics.diffusion import (
@@ -12,6 +13,7 @@ from gpip.metrics.diffusion import (
     lag_window,
     mean_squared_displacement,
     mean_squared_displacement_direct,
+    msd_of_element,
     remove_drift,
     unwrap,
 )
@@ -55,6 +57,36 @@ def test_a_random_walk_has_its_diffusion_coefficient():
     assert diffusivity_at_lag(msds[0].mean(axis=1), 10, step_ps) == pytest.approx(expected, rel=0.1)
 
 
+def solution(n_sodium: int, n_frames: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Walks of sodium in a bath of oxygen and hydrogen that keeps the total momentum at zero, and atomic numbers.
+
+    The sodium atoms walk freely, so that their diffusion coefficient is exact. All atoms drift together.
+    """
+    rng = np.random.default_rng(seed)
+    species = np.concatenate([np.full(n_sodium, 11), np.tile([8, 1, 1], 20)])
+    steps = rng.normal(0, 0.1, (n_frames, len(species), 3))
+    momentum = np.einsum("a,fax->fx", atomic_masses[species], steps)
+    steps[:, n_sodium:] -= momentum[:, None] / atomic_masses[species[n_sodium:]].sum()
+    return np.cumsum(steps + 0.03, axis=0), species
+
+
+@pytest.mark.parametrize("n_sodium", [1, 2, 3, 6, 12, 64])
+def test_few_atoms_diffuse_as_fast_as_many(n_sodium):
+    step_ps, expected = 0.1, 0.1**2 / (2 * 0.1) * 10
+    measured = {}
+    for published in (False, True):
+        msds = [
+            msd_of_element(*solution(n_sodium, 400, seed), 11, published).mean(axis=1)
+            for seed in range(max(4, 128 // n_sodium))
+        ]
+        measured[published] = np.array([diffusivity_from_slope(msd, step_ps, (0.5, 3.0)) for msd in msds])
+    error = measured[False].std(ddof=1) / np.sqrt(len(measured[False]))
+    assert error < 0.06 * expected
+    assert measured[False].mean() == pytest.approx(expected, abs=3.5 * error)
+    # The published form takes the share 1/n.
+    assert measured[True].mean() == pytest.approx(expected * (1 - 1 / n_sodium), abs=max(3.5 * error, 1e-6))
+
+
 def test_the_standard_error_is_that_of_repeated_runs():
     slopes = [
         fitted_diffusivity([mean_squared_displacement(random_walk(100, 64, seed))], 0.1, (0.5, 3)) for seed in range(60)
@@ -67,7 +99,8 @@ def test_drift_is_removed_and_jumps_across_the_box_are_undone():
     cell = 12 * np.eye(3)
     walk = random_walk(200, 32, seed=4)
     drifting = walk + np.arange(200)[:, None, None] * np.array([0.05, 0, 0])
-    np.testing.assert_allclose(remove_drift(drifting), remove_drift(walk), atol=1e-9)
+    species = np.tile([8, 1, 1, 3], 8)
+    np.testing.assert_allclose(remove_drift(drifting, species), remove_drift(walk, species), atol=1e-9)
     wrapped = drifting % 12
     np.testing.assert_allclose(unwrap(wrapped, cell) - wrapped[0], drifting - drifting[0], atol=1e-9)
     np.testing.assert_allclose(unwrap(drifting, cell), drifting, atol=1e-9)

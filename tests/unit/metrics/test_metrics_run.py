@@ -72,8 +72,8 @@ def test_the_same_liquid_is_within_the_noise(tmp_path, replicas):
     assert "not a trajectory in time" in entries["diffusivity_fit_error"]["note"]
 
 
-def test_a_replica_that_came_apart_counts_until_then(tmp_path, replicas, reference):
-    path = write_run(tmp_path / "trajectory.h5", replicas, came_apart={1: 60})
+def test_a_replica_that_became_unstable_counts_until_then(tmp_path, replicas, reference):
+    path = write_run(tmp_path / "trajectory.h5", replicas, unstable_from={1: 60})
     entries, tables = ml_md_metrics(path, reference, SETTINGS)
     assert entries["held_time"]["value"] == pytest.approx((1.99 + 0.605) / 2)
     assert "replica 1 at 0.605 ps: force above 100 eV/Å" in entries["held_time"]["note"]
@@ -83,8 +83,20 @@ def test_a_replica_that_came_apart_counts_until_then(tmp_path, replicas, referen
     assert all(np.isfinite(entry["value"]) for entry in entries.values())
 
 
+def test_a_file_of_version_1_is_read(tmp_path, replicas):
+    path = write_run(tmp_path / "trajectory.h5", replicas, unstable_from={1: 60})
+    new = read_ml_md(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["schema_version"] = 1
+        file.move("unstable_from_fs", "came_apart_fs")
+        file.move("unstable_reason", "came_apart_reason")
+    old = read_ml_md(path)
+    np.testing.assert_array_equal(old.unstable_from_fs, new.unstable_from_fs)
+    assert old.unstable_reason == new.unstable_reason == ("", "force above 100 eV/Å")
+
+
 def test_nothing_left_is_said_in_words(tmp_path, replicas, reference):
-    path = write_run(tmp_path / "trajectory.h5", replicas, came_apart={0: 0, 1: 0})
+    path = write_run(tmp_path / "trajectory.h5", replicas, unstable_from={0: 0, 1: 0})
     entries, tables = ml_md_metrics(path, reference, SETTINGS)
     for name in ("temperature", "rdf_error_published_mean_O-O", "rdf_error_intermolecular_mean_O-O",
                  "diffusivity_published", "diffusivity_fit", "diffusivity_finite_size"):  # fmt: skip
@@ -101,6 +113,24 @@ def test_a_few_frames_do_not_fail(tmp_path, replicas, reference, n_frames):
     for name, entry in entries.items():
         assert entry["value"] is not None or entry["note"], name
         assert entry["uncertainty"] is not None or entry["uncertainty_is"], name
+
+
+def test_a_single_ion_diffuses_in_the_run_and_in_the_reference(tmp_path):
+    """Sodium that walks alone among 64 waters at rest, with D = 0.2e-9 m²/s; its own centre would stop it."""
+    species = SPECIES.copy()
+    species[0] = 11
+    walk = np.cumsum(np.random.default_rng(0).normal(0, 0.02, (200, 2, 3)), axis=0)
+    positions = np.stack([water(1, 1)[0]] * 400).reshape(200, 2, 192, 3).copy()
+    positions[:, :, 0] += walk
+    path = write_run(tmp_path / "trajectory.h5", positions, species=species)
+    reference = Reference(species, positions[:, 0] % LENGTH, LENGTH * np.eye(3), time_step_fs=10.0)
+    settings = SETTINGS | {"diffusing_element": "Na", "msd_fit_ps": (0.05, 0.2)}
+    entries, _ = ml_md_metrics(path, reference, settings)
+    for name in ("diffusivity_fit", "diffusivity_fit_reference"):
+        assert entries[name]["value"] == pytest.approx(0.2, rel=0.4)
+    for name in ("diffusivity_published", "diffusivity_published_reference"):
+        assert entries[name]["value"] == pytest.approx(0, abs=1e-6)
+    assert "as published, which takes about 1/1 from D" in entries["diffusivity_published"]["note"]
 
 
 def test_files_hold_no_blanks(tmp_path, replicas, reference):
@@ -152,7 +182,7 @@ def test_bad_input_is_named(tmp_path, replicas, reference):
     with pytest.raises(InputError, match="temperature missing"):
         read_ml_md(good)
     with h5py.File(good, "a") as file:
-        file.attrs["schema_version"] = 2
+        file.attrs["schema_version"] = 3
     with pytest.raises(InputError, match="schema and version"):
         read_ml_md(good)
     (tmp_path / "cut.h5").write_bytes(good.read_bytes()[:500])

@@ -116,6 +116,26 @@ def test_a_liquid_shell_ends_at_its_minimum():
     assert shell.coordination_error < 0.02
 
 
+def test_the_error_of_a_coordination_number_counts_correlated_frames_and_short_runs_have_none():
+    """A second atom that stays for 25 frames at each turn: inside the shell at 2 Å, or outside of it at 6 Å."""
+    rng = np.random.default_rng(4)
+    pair = SitePair("cation-anion", Site("Na+", "Na", (0,)), Site("Cl-", "Cl", (1,)))
+    errors, means = [], []
+    for _ in range(40):
+        inside = np.repeat(rng.integers(0, 2, 80), 25)
+        positions = np.zeros((2000, 2, 3))
+        positions[:, 1, 0] = np.where(inside, 2.0, 6.0)
+        (found,) = measured([pair], positions)
+        bin_index = int(3 / BIN_ANGSTROM)
+        errors.append(found.running_error(bin_index))
+        means.append(found.running[bin_index])
+    # Eighty independent throws of a coin: 0.5 / 80^(1/2).
+    assert np.mean(errors) == pytest.approx(0.5 / np.sqrt(80), rel=0.15)
+    assert np.std(means) == pytest.approx(np.mean(errors), rel=0.35)
+    (found,) = measured([pair], positions[:250])
+    assert found.running_error(bin_index) is None
+
+
 @pytest.mark.parametrize(
     ("name", "element"), [("PF6-", "P"), ("TFSI-", "N"), ("FSI-", "N"), ("BF4-", "B"), ("ClO4-", "Cl"), ("Cl-", "Cl")]
 )

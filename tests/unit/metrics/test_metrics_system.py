@@ -116,6 +116,10 @@ def test_the_mean_temperature_is_held_against_its_thermostat(tmp_path):
     wrong = thermal_summary(320, tmp_path / "log.csv")
     assert wrong["temperature_deviation_standard_errors"] < -40
     assert wrong["potential_energy_mean_ev"] == pytest.approx(-22.5, abs=0.05)
+    short = thermal_summary(300, write_log(tmp_path / "short.csv", 300, n_frames=12))
+    assert short["temperature_standard_error_kelvin"] is None
+    assert short["temperature_deviation_standard_errors"] is None
+    assert short["temperature_reason"].startswith("too short for an error")
 
 
 def test_reading_agrees_with_mdtraj_and_thins_from_the_end(tmp_path):

@@ -176,14 +176,14 @@ def test_run_with_another_network_starts_afresh(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(("wrong", "said"), [(float("nan"), "not finite"), (1e3, "a force of 1732 eV/Å")])
-def test_replica_that_comes_apart_is_stopped_and_the_others_go_on(tmp_path, wrong, said):
+def test_replica_that_becomes_unstable_is_stopped_and_the_others_go_on(tmp_path, wrong, said):
     starts, chosen = frames(3), settings(thermostat="nose-hoover", frames_per_checkpoint=10)
     healthy = run(tmp_path / "healthy.h5", SoftSpheres(), starts, chosen)
     result = run(tmp_path / "run.h5", FailsLater(starts[0].positions[0], wrong), starts, chosen)
-    stopped_fs = result["came_apart_fs"][0]
+    stopped_fs = result["unstable_from_fs"][0]
     assert 0 < stopped_fs < 200
-    assert said in result["came_apart_reason"][0].decode()
-    assert np.isnan(result["came_apart_fs"][1:]).all()
+    assert said in result["unstable_reason"][0].decode()
+    assert np.isnan(result["unstable_from_fs"][1:]).all()
     before = result["time_fs"] < stopped_fs
     assert before.any()
     for name in ("positions", "temperature", "potential_energy", "kinetic_energy"):
@@ -195,10 +195,97 @@ def test_replica_that_comes_apart_is_stopped_and_the_others_go_on(tmp_path, wron
 def test_run_ends_early_when_every_replica_is_too_hot(tmp_path):
     chosen = settings(max_temperature_kelvin=1, frames_per_checkpoint=5)
     result = run(tmp_path / "run.h5", SoftSpheres(), frames(2), chosen)
-    assert result["came_apart_fs"].tolist() == [10, 10]
-    assert b"K, more than 1" in result["came_apart_reason"][0]
+    assert result["unstable_from_fs"].tolist() == [10, 10]
+    assert b"K, more than 1" in result["unstable_reason"][0]
     assert result["positions"].shape == (50, 2, 27, 3)
     assert np.isnan(result["temperature"]).all()
+
+
+class Stack(SoftSpheres):
+    """Atoms that attract each other with a force of 2 eV/Å at most, down to no distance at all."""
+
+    def forward(self, graph, compute_forces=True, compute_stress=False):
+        result = super().forward(graph)
+        return {"energy": -result["energy"], "forces": -10 * result["forces"].clamp(-0.2, 0.2)}
+
+
+@pytest.mark.parametrize("shift", [0.0, LENGTH])
+def test_atoms_that_collapse_below_every_force_limit_stop_their_replica(tmp_path, shift):
+    starts, chosen = frames(2), settings(thermostat="nose-hoover", frames_per_checkpoint=10)
+    close = starts[0].positions.copy()
+    # Across the face of the box, too: the contact is with a periodic image.
+    close[5] = close[4] + [0.3, 0, 0] + np.array([0, shift, 0])
+    starts[0] = Frame(starts[0].species, close, starts[0].cell, starts[0].pbc)
+    healthy = run(
+        tmp_path / "healthy.h5", SoftSpheres(), starts, chosen.model_copy(update={"min_contact_of_covalent_radii": 0})
+    )
+    assert np.isnan(healthy["unstable_from_fs"]).all()
+    result = run(tmp_path / "run.h5", SoftSpheres(), starts, chosen)
+    assert result["unstable_from_fs"][0] == 0
+    assert np.isnan(result["unstable_from_fs"][1])
+    reason = result["unstable_reason"][0].decode()
+    assert reason == "atoms Ar 4 and Ar 5 are 0.300 Å apart, less than 0.5 of the sum of their covalent radii, 2.12 Å"
+    np.testing.assert_allclose(result["positions"][:, 1], healthy["positions"][:, 1], atol=1e-6)
+
+
+def test_a_collapse_during_the_run_is_seen(tmp_path):
+    result = run(tmp_path / "run.h5", Stack(), frames(1), settings(duration_ps=5, max_temperature_kelvin=1e9))
+    assert 0 < result["unstable_from_fs"][0] < 5000
+    assert b"of the sum of their covalent radii" in result["unstable_reason"][0]
+
+
+class Spring(nn.Module):
+    """The two atoms of a molecule on a stiff harmonic bond."""
+
+    cutoff_angstrom = 6.0
+    stiffness, length = 2.0, 3.0
+
+    def forward(self, graph, compute_forces=True, compute_stress=False):
+        vectors = graph.edge_vectors()
+        distances, centre = vectors.norm(dim=1), graph.edge_index[0]
+        stretch = distances - self.length
+        energy = torch.zeros(graph.n_graphs, dtype=torch.float64)
+        energy.index_add_(0, graph.atom_graph[centre], 0.25 * self.stiffness * stretch.square().double())
+        pull = (self.stiffness * stretch / distances)[:, None] * vectors
+        return {"energy": energy, "forces": torch.zeros_like(graph.positions).index_add_(0, centre, pull)}
+
+
+def molecules(n: int) -> list[Frame]:
+    positions = np.array([[0.0, 0, 0], [3.0, 0, 0]])
+    return [Frame(np.full(2, 18), positions, np.zeros((3, 3)), np.zeros(3, dtype=bool)) for _ in range(n)]
+
+
+@pytest.mark.physics
+def test_a_small_molecule_without_a_box_is_sampled_canonically_by_default(tmp_path):
+    """<V> of a harmonic bond: the integral over r^2 exp(-V/kT).
+
+    Nosé-Hoover chains keep each replica at a value of its own, from 0.2 to 2 times the right one.
+    """
+    chosen = MLMD(timestep_fs=4, duration_ps=20, sample_every_ps=0.1, friction_per_ps=10, n_replicas=24)
+    potential = run(tmp_path / "run.h5", Spring(), molecules(24), chosen)["potential_energy"][20:].mean(axis=0)
+    r, thermal = np.linspace(0.5, 6, 5001), BOLTZMANN_EV_PER_K * 300
+    energy = 0.5 * Spring.stiffness * (r - Spring.length) ** 2
+    weight = r**2 * np.exp(-energy / thermal)
+    expected = (energy * weight).sum() / weight.sum()
+    error = potential.std(ddof=1) / np.sqrt(24)
+    assert error < 0.06 * expected
+    assert potential.mean() == pytest.approx(expected, abs=3.5 * error)
+
+
+@pytest.mark.parametrize(("boxed", "given", "expected"), [
+    (True, None, openmm.NoseHooverIntegrator),
+    (False, None, openmm.LangevinMiddleIntegrator),
+    (False, "nose-hoover", openmm.NoseHooverIntegrator),
+    (True, "langevin", openmm.LangevinMiddleIntegrator),
+    (False, "nve", openmm.VerletIntegrator),
+])  # fmt: skip
+def test_thermostat_without_a_box_is_langevin_unless_given(capsys, boxed, given, expected):
+    chosen = settings(thermostat=given)
+    force = ReplicaForce(SoftSpheres(), frames(1) if boxed else molecules(1), chosen, "cpu")
+    integrator = ReplicaDynamics(force, chosen, 1).integrator(1)
+    assert type(integrator) is expected
+    warned = "warning: thermostat nose-hoover is not ergodic" in capsys.readouterr().out
+    assert warned == (not boxed and given == "nose-hoover")
 
 
 def test_each_thermostat_counts_three_degrees_of_freedom_less():

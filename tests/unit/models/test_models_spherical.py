@@ -139,7 +139,7 @@ def test_slots_hold_each_edge_once():
 
 def test_smooth_torsion_equals_the_sum_over_quadruplets():
     graph = small_cell()
-    backbone = SphereNet(**SETTINGS["spherenet"].model_dump(exclude={"model", "preset"})).double()
+    backbone = SphereNet(**SETTINGS["spherenet"].model_dump(exclude={"model", "preset", "repulsion"})).double()
     angular = backbone._geometry(graph).angular.unflatten(2, (-1, 3, 6))
     edge_rows, vectors = EdgeRows(graph), graph.edge_vectors()
     distance = vectors.norm(dim=1)

@@ -1,5 +1,7 @@
 """The pretext tasks: what may be seen, what is asked for, and that it can be answered."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,14 +10,16 @@ from torch import nn
 from gpip.config.backbones import EGNNSettings, PaiNNSettings, SchNetSettings
 from gpip.config.optimization import Optimization
 from gpip.config.pretraining import ContrastTask, DenoiseTask, MaskTask, Recipe
+from gpip.core.frame import Frame
 from gpip.graphs.batching import graph_from_frames
 from gpip.models.interface import Features
 from gpip.models.registry import make_potential
 from gpip.pretraining.contrast import Contrast, Net3D, graph_readout, info_nce
 from gpip.pretraining.masking import Decoder, mask_species, scaled_cosine_error
-from gpip.pretraining.objective import PretextObjective, add_noise
+from gpip.pretraining.objective import PretextObjective, add_noise, denoising_loss
 
 STEPS = Optimization(n_steps=10)
+NO_BOX = np.zeros(3, bool)
 SMALL = {
     "schnet": SchNetSettings(model="schnet", n_layers=2, n_features=8, n_radial=6, cutoff_angstrom=3.0),
     "painn": PaiNNSettings(model="painn", n_layers=2, n_features=8, n_radial=6, cutoff_angstrom=3.0),
@@ -133,16 +137,72 @@ class Oracle(nn.Module):
 def test_an_oracle_recovers_the_noise_across_the_periodic_boundary(water_frames, target, sign):
     """`restoring` rewards a force back to the clean configuration; the paper's sign rewards the opposite."""
     sigma = 0.2
-    recipe = Recipe(denoise=DenoiseTask(sigma_angstrom=sigma, target=target), optimization=STEPS)
+    unit = "sigma" if target == "restoring" else "angstrom"
+    recipe = Recipe(denoise=DenoiseTask(sigma_angstrom=sigma, target=target, unit=unit), optimization=STEPS)
     frame = water_frames[0]
-    scale = 1 / sigma if target == "restoring" else 1.0
+    scale = 1 / sigma if unit == "sigma" else 1.0
     oracle = Oracle(torch.from_numpy(frame.positions), float(frame.cell[0, 0]), sign * scale)
     made = PretextObjective(oracle, recipe, [frame], [1, 8], seed=5)
     assert made.losses(np.array([0]), step=7)["denoise"].item() < 1e-8
     # Predicting nothing costs the variance of the target.
     oracle.scale = 0.0
-    expected = 1.0 if target == "restoring" else sigma**2
+    expected = 1.0 if unit == "sigma" else sigma**2
     assert made.losses(np.array([0]), step=7)["denoise"].item() == pytest.approx(expected, rel=0.5)
+
+
+def loss_of_no_prediction(n_atoms, n_configurations, sigma, unit, normalisation, n_draws):
+    """Mean loss of a model that predicts no noise, over batches of configurations of random atoms."""
+    generator = np.random.default_rng(0)
+    frames = [
+        Frame(np.full(n_atoms, 8), generator.uniform(0, 9, (n_atoms, 3)).astype(np.float32), np.zeros((3, 3)), NO_BOX)
+        for _ in range(n_configurations)
+    ]
+    task = DenoiseTask(sigma_angstrom=sigma, unit=unit, normalisation=normalisation)
+    still = Mover(torch.zeros(n_configurations * n_atoms, 3), 1.0, scale=0.0)
+    made = PretextObjective(
+        still, Recipe(denoise=task.model_copy(update={"readout": "paper"}), optimization=STEPS), frames, [8], seed=5
+    )
+    batch = np.arange(n_configurations)
+    return np.mean([made.losses(batch, step)["denoise"].item() for step in range(n_draws)])
+
+
+@pytest.mark.parametrize(
+    ("unit", "normalisation", "molecule", "box", "batch_of_molecules"),
+    [
+        ("sigma", "component", 1, 1, 1),
+        ("angstrom", "component", 0.0225, 0.0225, 0.0225),
+        ("angstrom", "atom", 0.0675, 0.0675, 0.0675),
+        ("angstrom", "configuration", 1.35, 12.96, 1.35),
+        ("angstrom", "batch", 1.35, 12.96, 135),
+    ],
+)
+def test_what_a_weight_of_1_is_worth(unit, normalisation, molecule, box, batch_of_molecules):
+    """The table in docs/recipes.md: 20 atoms, 192 atoms, 100 x 20 atoms, at 0.15 Å, when nothing is predicted."""
+    for n_atoms, n_configurations, expected in ((20, 1, molecule), (192, 1, box), (20, 100, batch_of_molecules)):
+        n_draws = 40 if n_configurations == 1 else 4
+        measured = loss_of_no_prediction(n_atoms, n_configurations, 0.15, unit, normalisation, n_draws)
+        error = np.sqrt(2 / (3 * n_atoms * n_configurations * n_draws))  # relative, of a mean of squared normals
+        assert measured == pytest.approx(expected, rel=4 * error)
+    lines = (Path(__file__).parents[3] / "docs/recipes.md").read_text(encoding="utf-8").splitlines()
+    cells = next(line.split("|") for line in lines if line.startswith(f"| `{unit}` | `{normalisation}`"))
+    assert [float(cell.split()[0]) for cell in cells[3:6]] == [molecule, box, batch_of_molecules]
+
+
+@pytest.mark.parametrize("normalisation", ["component", "atom", "configuration", "batch"])
+def test_normalisations_weigh_configurations_of_two_sizes_as_they_say(normalisation):
+    """By hand: errors of 1 Å per component on 2 atoms of one configuration and of 2 Å on the one of another."""
+    error = torch.tensor([[1.0, 1, 1], [1, 1, 1], [2, 2, 2]])
+    total = 6 * 1 + 3 * 4
+    expected = {"component": total / 9, "atom": total / 3, "configuration": total / 2, "batch": total}
+    assert denoising_loss(error, normalisation, n_graphs=2).item() == pytest.approx(expected[normalisation])
+
+
+def test_guesses_of_masked_elements_and_of_partners_cost_what_the_page_says(water_frames):
+    """The mask loss is 1 for features at right angles; the contrast of N equal codes is the logarithm of N - 1."""
+    original, restored = torch.eye(4)[[0, 1, 0]], torch.eye(4)[[2, 3, 3]]
+    assert scaled_cosine_error(restored, original, 2.0).item() == pytest.approx(1)
+    same = torch.ones(50, 8)
+    assert info_nce(same, same, temperature=0.1).item() == pytest.approx(np.log(49), rel=1e-5)
 
 
 class Mover(Oracle):
@@ -155,10 +215,11 @@ class Mover(Oracle):
         return Features(None, displacement=self.scale * (moved - torch.round(moved / self.cell) * self.cell))
 
 
+@pytest.mark.parametrize("unit", ["sigma", "angstrom"])
 @pytest.mark.parametrize(("target", "scale"), [("restoring", -1.0), ("paper", 1.0)])
-def test_displacements_in_angstrom_are_the_noise(water_frames, target, scale):
-    """`restoring` rewards a model that moves the atoms back to where they were."""
-    task = DenoiseTask(sigma_angstrom=0.2, target=target, readout="paper")
+def test_displacements_in_angstrom_are_the_noise(water_frames, target, scale, unit):
+    """`restoring` rewards a model that moves the atoms back to where they were, whatever the unit."""
+    task = DenoiseTask(sigma_angstrom=0.2, target=target, unit=unit, readout="paper")
     frame = water_frames[0]
     mover = Mover(torch.from_numpy(frame.positions), float(frame.cell[0, 0]), scale)
     made = PretextObjective(mover, Recipe(denoise=task, optimization=STEPS), [frame], [1, 8], seed=5)

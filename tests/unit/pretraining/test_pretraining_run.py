@@ -19,7 +19,7 @@ from gpip.models.checkpoint import load_potential, read_checkpoint
 from gpip.models.registry import make_potential
 from gpip.pretraining.run import frames_for_references, pretrain
 
-STEPS = Optimization(n_steps=8, batch_size=2, checkpoint_every_steps=3, log_every_steps=4)
+STEPS = Optimization(n_steps=8, learning_rate=1e-2, batch_size=2, checkpoint_every_steps=3, log_every_steps=4)
 CONTRAST = ContrastTask(cutoff_angstrom=3.0)
 RECIPES = {
     "gpip": Recipe(mask=MaskTask(), denoise=DenoiseTask(), contrast=CONTRAST, optimization=STEPS),
@@ -52,7 +52,9 @@ def write(path, frames, with_labels=True):
 
 
 def run(dataset, recipe, folder, backbone=SCHNET):
-    pretrain(dataset, backbone, recipe, 1e-2, 1, 1, "cpu", folder / "model.ckpt", folder / "losses.csv")
+    pretrain(
+        dataset, backbone, recipe, 1, 1, "cpu", *(folder / name for name in ("model.ckpt", "losses.csv", "cost.json"))
+    )
     return folder
 
 

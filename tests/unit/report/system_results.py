@@ -19,6 +19,7 @@ def density_record(mean, reasons=()):
     return {
         "density_g_per_cm3": mean,
         "density_standard_error_g_per_cm3": 0.004,
+        "standard_error_reason": "",
         "converged": not reasons,
         "reasons": list(reasons),
         "box_length_angstrom": 26.0,

@@ -14,6 +14,8 @@ from gpip.report.box_picture import box_picture, whole_in_box
 from gpip.report.names import contents_in_words, pair_name, species_name
 from gpip.report.page import build_report
 from gpip.report.system_page import build_system_page
+from gpip.report.system_tables import thermal_table
+from gpip.report.tables import density_in_words
 from gpip.report.targets import known_targets, target_of
 
 
@@ -120,7 +122,7 @@ def test_a_report_of_systems_alone(tmp_path):
     text = text_of(page)
     for words in (
         "Classical dynamics of napf6-dme (4 Na⁺ + 4 PF₆⁻ + 4 DME, opls-aa, 300, 600 K); dme-alone (1 DME",
-        "This configuration names no experiments",
+        "This configuration has no experiments",
         "0.970 ± 0.004",
         "– (no box)",
     ):
@@ -182,3 +184,30 @@ def test_names_for_readers():
     ]
     assert pair_name("Na+ · F of PF6-") == "Na⁺ – F of PF₆⁻"
     assert contents_in_words([{"name": "EC", "count": 2}, {"name": "Li+", "count": 1}]) == "2 EC + 1 Li⁺"
+
+
+def test_a_series_too_short_for_an_error_shows_the_reason():
+    reason = "too short for an error: 4.0 independent samples, 20 needed"
+    density = {
+        "periodic": True,
+        "density_g_per_cm3": 0.97,
+        "density_standard_error_g_per_cm3": None,
+        "density_standard_error_reason": reason,
+    }
+    assert density_in_words(density) == f"0.9700 ({reason})"
+    thermal = {
+        "temperature_kelvin": 300.0,
+        "n_frames": 30,
+        "temperature_mean_kelvin": 317.0,
+        "temperature_standard_error_kelvin": None,
+        "temperature_reason": reason,
+        "temperature_standard_deviation_kelvin": 9.0,
+        "temperature_deviation_standard_errors": None,
+        "potential_energy_mean_ev": -2.5,
+        "potential_energy_standard_error_ev": None,
+        "potential_energy_reason": reason,
+    }
+    table = thermal_table({"thermal": [thermal]})
+    assert table["mean temperature (K)"][0] == "317.00"
+    assert table["off by (standard errors)"][0] == f"– ({reason})"
+    assert reason in table["mean potential energy (eV)"][0]

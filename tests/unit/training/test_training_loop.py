@@ -37,11 +37,16 @@ def objective(frames, killed_at=None):
 
 
 def plan(folder, **changes):
-    settings = {"n_steps": 12, "batch_size": 2, "checkpoint_every_steps": 5, "log_every_steps": 3} | changes
+    settings = {
+        "n_steps": 12,
+        "learning_rate": 1e-2,
+        "batch_size": 2,
+        "checkpoint_every_steps": 5,
+        "log_every_steps": 3,
+    } | changes
     return Plan(
         settings=Optimization(**settings),
         n_steps=settings["n_steps"],
-        learning_rate=1e-2,
         n_frames=6,
         seed=1,
         history=folder / "history.csv",
@@ -52,14 +57,14 @@ def plan(folder, **changes):
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
 def test_resumed_equals_uninterrupted_to_the_last_bit(tmp_path, water_frames, ema_decay):
     whole = objective(water_frames)
-    result = train(whole, plan(tmp_path / "whole", ema_decay=ema_decay))
+    result, _ = train(whole, plan(tmp_path / "whole", ema_decay=ema_decay))
 
     with pytest.raises(Killed):
         train(objective(water_frames, killed_at=8), plan(tmp_path / "cut", ema_decay=ema_decay))
     resumed = objective(water_frames)
     for parameter in resumed.module.parameters():
         parameter.data.zero_()  # everything must come from the checkpoint
-    assert train(resumed, plan(tmp_path / "cut", ema_decay=ema_decay)) == result
+    assert train(resumed, plan(tmp_path / "cut", ema_decay=ema_decay))[0] == result
 
     torch.testing.assert_close(resumed.module.state_dict(), whole.module.state_dict(), atol=0, rtol=0)
     assert (tmp_path / "whole/history.csv").read_text() == (tmp_path / "cut/history.csv").read_text()
@@ -98,7 +103,7 @@ def test_best_weights_by_validation_are_left_in_the_module(tmp_path, water_frame
         seen.append((value, trained.module.energy_head.layers[0].weight.detach().clone()))
         return value, {"score": value}
 
-    result = train(trained, plan(tmp_path), Validation(score, ["score"], every_steps=3))
+    result, _ = train(trained, plan(tmp_path), Validation(score, ["score"], every_steps=3))
     assert result["best_step"] == 6
     torch.testing.assert_close(trained.module.energy_head.layers[0].weight, seen[2][1], atol=0, rtol=0)
 
@@ -122,8 +127,8 @@ def test_a_gradient_that_is_not_finite_stops_with_step_and_remedy(tmp_path, wate
 
 
 def test_learning_rate_rises_then_falls_to_its_floor():
-    settings = Optimization(n_steps=100, warmup_steps=10, final_learning_rate_fraction=0.1)
-    rates = [learning_rate_at(step, 100, 1.0, settings) for step in range(101)]
+    settings = Optimization(n_steps=100, learning_rate=1.0, warmup_steps=10, final_learning_rate_fraction=0.1)
+    rates = [learning_rate_at(step, 100, settings, 6) for step in range(101)]
     assert np.argmax(rates) == 10
     assert rates[10] == 1.0
     assert rates[100] == pytest.approx(0.1)

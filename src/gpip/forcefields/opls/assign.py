@@ -8,6 +8,7 @@ import numpy as np
 from rdkit import Chem
 
 from gpip.core.errors import InputError
+from gpip.core.species import isotope_masses
 from gpip.forcefields.opls.missing import Missing, atom_label, charge_error
 from gpip.forcefields.opls.rows import ANY_CLASS
 from gpip.forcefields.opls.structure import molecule_from, neighbours_of, opposite_pairs
@@ -131,9 +132,11 @@ def _with_terms(
             impropers.append(Improper(atoms, found.numbers[0], found.source))
         elif centre in planar:
             missing.term("improper", classes, (i, j, centre, k))
+    isotopes = isotope_masses(f"species {name!r}", smiles)
+    masses = [isotopes.get(i, t.mass_amu) if t else 0.0 for i, t in enumerate(types)]
     atoms = tuple(
-        Atom(t.element, t.name, t.class_name, t.mass_amu, t.charge_e, t.sigma_nm, t.epsilon_kj_per_mol, t.source)
-        for t in types
+        Atom(t.element, t.name, t.class_name, mass_amu, t.charge_e, t.sigma_nm, t.epsilon_kj_per_mol, t.source)
+        for t, mass_amu in zip(types, masses, strict=True)
         if t
     )
     return TypedMolecule(

@@ -1,7 +1,10 @@
 """What the tables lack for a molecule, told in one error with what would mend it."""
 
+import csv
 import difflib
 import re
+from functools import cache
+from pathlib import Path
 
 from rdkit import Chem
 
@@ -29,6 +32,14 @@ def _short(molecule: Chem.Mol, i: int) -> str:
     return f"{molecule.GetAtomWithIdx(i).GetSymbol()}{i}"
 
 
+@cache
+def _unpublished() -> dict[str, str]:
+    """Why common molecules of electrolytes have no built-in parameters, by canonical SMILES."""
+    path = Path(__file__).parent / "data" / "electrolyte_unpublished.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return {Chem.CanonSmiles(row["smiles"]): f"{row['name']}: {row['reason']}" for row in csv.DictReader(file)}
+
+
 class Missing:
     """Atoms without type and classes without term, collected until all are known."""
 
@@ -53,6 +64,8 @@ class Missing:
         if not self._untyped and not self._terms:
             return
         lines = [f"species {self._name!r}: OPLS-AA has no parameters for parts of {self._smiles}:"]
+        if reason := _unpublished().get(Chem.CanonSmiles(self._smiles)):
+            lines.append(f"  no parameters are built in for {reason}")
         lines += self._type_lines()
         lines += [self._term_line(kind, classes, atoms) for (kind, classes), atoms in self._terms.items()]
         if self._untyped:
