@@ -5,7 +5,6 @@ The settings of each engine are in `gpip.config.engines`, those of each file for
 
 from typing import Annotated, Literal
 
-from ase.data import chemical_symbols
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from gpip.config.base import Count, Fraction, Kelvin, Name, NotNegative, Positive, Strict
@@ -116,6 +115,8 @@ class LabelSettings(Strict):
     @classmethod
     def _elements(cls, given: ReferenceChoice | None) -> ReferenceChoice | None:
         if isinstance(given, dict):
+            from ase.data import chemical_symbols  # not when modules are imported: ASE takes a while
+
             unknown = [symbol for symbol in given if symbol not in chemical_symbols[1:]]
             if unknown or not given:
                 raise ValueError(

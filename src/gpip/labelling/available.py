@@ -2,7 +2,7 @@
 
 from gpip.config.labels import ComputedLabels
 from gpip.config.project import Project, check_split
-from gpip.labelling.isolated import check_reference_energies
+from gpip.labelling.levels import check_reference_energies
 from gpip.labelling.registry import engine_class, make_reader
 
 

@@ -13,13 +13,8 @@ from gpip.core.frame import Frame
 from gpip.core.reference_energies import Anchors, fit_reference_energies, read_anchors
 from gpip.core.units import HARTREE_TO_EV
 from gpip.datasets.writer import write_dataset
-from gpip.labelling.isolated import (
-    TABLE,
-    anchors_of,
-    check_reference_energies,
-    tabulated_energies,
-    write_isolated_atoms,
-)
+from gpip.labelling.isolated import anchors_of, write_isolated_atoms
+from gpip.labelling.levels import TABLE, check_reference_energies, tabulated_energies
 from gpip.labelling.registry import make_engine
 
 
