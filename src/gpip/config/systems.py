@@ -238,7 +238,7 @@ class System(Strict):
     rigid_water: bool = False
     """Constrain bonds and angle of water. The networks then never see a stretched bond in pre-training."""
     constraints: Literal["none", "h-bonds"] = "none"
-    """`h-bonds` keeps bonds to hydrogen at their length and allows 2 fs steps; same reservation as rigid_water."""
+    """`h-bonds` keeps bonds to hydrogen at their length and allows 2 fs steps; same caveat as for rigid_water."""
     hydrogen_mass_amu: Annotated[float, Field(ge=1.0, le=4.0)] | None = None
     """Mass of hydrogens, taken from the atoms they are bonded to; null: their own. Changes no average over
     configurations, but all times; 3 with constraints h-bonds allows steps of 4 fs."""
@@ -254,7 +254,9 @@ class System(Strict):
     annealing: Annealing | None = None
     """Cool from a high temperature before the sampling; `annealing: {}` takes the defaults. Null: not done."""
 
-    model_config = ConfigDict(json_schema_extra=lambda schema: _with_old_name(schema))
+    model_config = ConfigDict(
+        json_schema_extra=lambda schema: schema["properties"].update(density_g_per_cm3=schema["properties"]["density"])
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -322,21 +324,24 @@ class System(Strict):
                     else f"{' and '.join(missing)} is needed beside {'solvent' if self.solvent else 'salt'}"
                 )
 
+    @property
+    def set_density(self) -> float | None:
+        """The density given in g/cm3; None where it is to be found."""
+        return self.density if isinstance(self.density, float) else None
+
     @cached_property
     def contents(self) -> dict[str, SpeciesAmount]:
         """Species and counts, those of salt and solvent resolved to whole molecules."""
         if self.species is not None:
             return self.species
-        number = self.density if isinstance(self.density, float) else None
-        return resolve(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, number, self.ions)
+        return resolve(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, self.set_density, self.ions)
 
     @property
     def asked_and_reached(self) -> list[str]:
         """Concentrations and ratio of salt and solvent asked for, beside those of whole molecules; none of species."""
         if self.species is not None:
             return []
-        number = self.density if isinstance(self.density, float) else None
-        return asked_and_reached(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, number, self.ions)
+        return asked_and_reached(self.salt, self.solvent, self.solvent_ratio, self.n_atoms, self.set_density, self.ions)
 
     @property
     def amounts(self) -> dict[Species, int]:
@@ -356,7 +361,7 @@ class System(Strict):
     @property
     def expected_density_g_per_cm3(self) -> float:
         """The density given, or a first guess of what constant pressure will find."""
-        return self.density if isinstance(self.density, float) else estimated_density(self.amounts)
+        return self.set_density or estimated_density(self.amounts)
 
     @property
     def box(self) -> Box:
@@ -388,12 +393,7 @@ class System(Strict):
 
     def composition(self, density_g_per_cm3: float | None = None) -> dict[str, Any]:
         """What is in the box: see `gpip.config.composition.composition`."""
-        number = self.density if isinstance(self.density, float) else None
-        return composition(self.amounts, density_g_per_cm3 or number)
-
-
-def _with_old_name(schema: dict[str, Any]) -> None:
-    schema["properties"]["density_g_per_cm3"] = schema["properties"]["density"]
+        return composition(self.amounts, density_g_per_cm3 or self.set_density)
 
 
 def temperature_label(temperature_kelvin: float) -> str:

@@ -38,7 +38,7 @@ class MLMDRun:
     kinetic_energy: np.ndarray
     temperature: np.ndarray
     unstable_from_fs: np.ndarray
-    """[n_replicas]; NaN where it held to the end."""
+    """[n_replicas]; NaN where it was stable to the end."""
     unstable_reason: tuple[str, ...]
     timestep_fs: float
     target_temperature_kelvin: float

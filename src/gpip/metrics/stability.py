@@ -15,7 +15,7 @@ class Stability(NamedTuple):
 
     time_ps: float
     censored: bool
-    """True when it held to the end: the true time is at least `time_ps`."""
+    """True when it was stable to the end: the true time is at least `time_ps`."""
     reason: str
     n_stable: int
     """Chunks (bulk) or frames (molecules) before that time."""
@@ -57,7 +57,7 @@ def bulk_stability(
         deviation = deviations[start, pair]
         reason = f"g(r) of {counts.pairs[pair]} is off by {deviation:.1f} Å from {start * chunk_ps:g} ps"
         return Stability(min(start * chunk_ps, held_ps), False, reason, start)
-    return Stability(held_ps, not stop_reason, stop_reason or "held to the end", len(counts))
+    return Stability(held_ps, not stop_reason, stop_reason or "stable to the end", len(counts))
 
 
 def bond_stability(
@@ -78,7 +78,7 @@ def bond_stability(
         first, second = bonds[stretch[start].argmax()]
         reason = f"bond of atoms {first} and {second} is off by {stretch[start].max():.2f} Å"
         return Stability(start * step_ps, False, reason, start)
-    return Stability(held_ps, not stop_reason, stop_reason or "held to the end", len(positions))
+    return Stability(held_ps, not stop_reason, stop_reason or "stable to the end", len(positions))
 
 
 def bond_lengths(positions: np.ndarray, cell: np.ndarray, bonds: np.ndarray) -> np.ndarray:

@@ -90,9 +90,9 @@ def measure_structure(run: MLMDRun, reference: Reference, settings: Any) -> Stru
 
 
 def stability_entry(stability: list[Stability]) -> Entry:
-    """Mean time over replicas; the note says how many held to the end and what happened to the others."""
+    """Mean time over replicas; the note says how many were stable to the end and what happened to the others."""
     n_censored = sum(one.censored for one in stability)
-    words = [f"{n_censored} of {len(stability)} replicas held to the end"]
+    words = [f"{n_censored} of {len(stability)} replicas were stable to the end"]
     if n_censored:
         words[0] += ", so that the true time is longer"
     words += [f"replica {index}: {one.reason}" for index, one in enumerate(stability) if not one.censored]

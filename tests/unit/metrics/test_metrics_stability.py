@@ -45,7 +45,7 @@ def test_time_is_the_start_of_the_first_unstable_window(g_reference):
 
 def test_a_run_that_holds_is_censored_at_its_length(g_reference):
     counts = count_pairs(SPECIES, gas(40, 3), CELL, 6.0, 50)
-    assert bulk_stability(counts, g_reference, 0.1, 4.0) == (4.0, True, "held to the end", 40)
+    assert bulk_stability(counts, g_reference, 0.1, 4.0) == (4.0, True, "stable to the end", 40)
     stopped = bulk_stability(counts, g_reference, 0.1, 4.05, "force above 100 eV/Å")
     assert stopped == (4.05, False, "force above 100 eV/Å", 40)
 
