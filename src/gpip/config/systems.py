@@ -312,8 +312,7 @@ class System(Strict):
         if self.ions and not self.salt:
             example = next(iter(self.ions))
             raise ValueError(
-                f"ions are those of salt, which is missing; with species, write {example}: {{smiles: ..., count: ...}} "
-                "there"
+                f"ions are those of salt, which is missing; with species, give {example} its smiles and count there"
             )
         if self.species is None:
             missing = [name for name in ("solvent", "n_atoms") if not getattr(self, name)]
