@@ -310,9 +310,9 @@ class System(Strict):
         if self.species is not None and (self.salt or self.solvent or self.n_atoms):
             raise ValueError("give either species with counts, or salt and solvent with n_atoms, not both")
         if self.ions and not self.salt:
-            example = next(iter(self.ions))
+            ion = next(iter(self.ions))
             raise ValueError(
-                f"ions are those of salt, which is missing; with species, give {example} its smiles and count there"
+                f"ions are those of salt, which is missing; with species, write {ion}: {{smiles: ..., count: ...}} there"
             )
         if self.species is None:
             missing = [name for name in ("solvent", "n_atoms") if not getattr(self, name)]
