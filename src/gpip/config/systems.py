@@ -312,7 +312,7 @@ class System(Strict):
         if self.ions and not self.salt:
             ion = next(iter(self.ions))
             raise ValueError(
-                f"ions are those of salt, which is missing; with species, write {ion}: {{smiles: ..., count: ...}} there"
+                f"ions belong to salt, which is missing; with species, write {ion}: {{smiles: ..., count: ...}} there"
             )
         if self.species is None:
             missing = [name for name in ("solvent", "n_atoms") if not getattr(self, name)]

@@ -200,7 +200,7 @@ WRONG = {
     ),
     "ions beside species": (
         {"species": {"DME": 3}, "ions": {"TFA-": TFA}},
-        r"ions are those of salt, which is missing; with species, write TFA-: \{smiles: ..., count: ...\} there",
+        r"ions belong to salt, which is missing; with species, write TFA-: \{smiles: ..., count: ...\} there",
     ),
     "impossible concentration": (
         {"salt": {"NaPF6": "20 mol/L"}, "solvent": CARBONATES, "n_atoms": 900},
