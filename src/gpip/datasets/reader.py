@@ -11,6 +11,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from ase.data import chemical_symbols
 
 from gpip.core.errors import InputError, unknown_name
 from gpip.core.fields import FIELDS, check_field, check_shape
@@ -103,7 +104,7 @@ class Dataset(Sequence[Frame]):
         self.path = Path(path)
         with _open(self.path) as file:
             self.provenance: dict[str, Any] = _check_root(file, self.path)
-            self.systems = {name: _read_system(self.path, group) for name, group in file["systems"].items()}
+            self.systems = {name: _read_system(self.path, file["systems"], name) for name in file["systems"]}
         self._names = list(self.systems)
         self._ends = np.cumsum([system.n_frames for system in self.systems.values()])
         self._chosen: np.ndarray | None = None
@@ -233,29 +234,47 @@ def _open(path: Path) -> h5py.File:
 
 def _check_root(file: h5py.File, path: Path) -> dict[str, Any]:
     schema, version = file.attrs.get("schema"), file.attrs.get("schema_version")
-    if schema != SCHEMA:
+    if not isinstance(schema, str) or schema != SCHEMA:
         raise InputError(f"{path}: schema is {schema!r}, expected {SCHEMA!r}: this is not a dataset file")
-    if version != SCHEMA_VERSION:
+    if np.ndim(version) or version != SCHEMA_VERSION:
         raise InputError(
             f"{path}: schema version is {version}, this program reads {SCHEMA_VERSION}: "
             "make the file again, or update the program"
         )
-    if not file.get("systems"):
+    if not len(_member(file, "systems", h5py.Group, str(path))):
         raise InputError(f"{path}: holds no system; make the file again")
-    return json.loads(file.attrs.get("provenance", "{}"))
+    try:
+        record = json.loads(file.attrs.get("provenance", "{}"))
+    except (TypeError, ValueError) as error:  # the latter also for text that is not UTF-8
+        raise InputError(f"{path}: the provenance is no JSON ({error}); make the file again") from None
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: the provenance is {type(record).__name__}, expected a mapping; make the file again")
+    return record
 
 
-def _read_system(path: Path, group: h5py.Group) -> SystemRecord:
-    name = group.name.rsplit("/", 1)[-1]
+def _member(group: h5py.Group, name: str, kind: type, where: str) -> Any:
+    """A member of a group that must be there and be an HDF5 group or dataset. Links must lead to one."""
+    try:
+        member = group[name]
+    except (KeyError, OSError) as error:
+        raise InputError(f"{where}: {name} cannot be opened ({error}); make the file again") from None
+    if not isinstance(member, kind):
+        found, expected = type(member).__name__.lower(), kind.__name__.lower()
+        raise InputError(f"{where}: {name} is an HDF5 {found}, expected a {expected}; make the file again")
+    return member
+
+
+def _read_system(path: Path, systems: h5py.Group, name: str) -> SystemRecord:
     where = f"{path}, system {name!r}"
+    group = _member(systems, name, h5py.Group, str(path))
     missing = [field for field in REQUIRED if field not in group]
     if missing:
         raise InputError(f"{where}: {', '.join(missing)} missing; make the file again")
     for field in group:
         if field not in FIELDS:
             raise unknown_name(f"{where}: field", field, FIELDS)
-        unit, expected = group[field].attrs.get("unit"), FIELDS[field]
-        if unit != expected.unit:
+        unit, expected = _member(group, field, h5py.Dataset, where).attrs.get("unit"), FIELDS[field]
+        if not isinstance(unit, str) or unit != expected.unit:
             raise InputError(f"{where}: {field} is in {unit!r}, expected {expected.unit!r}; make the file again")
         if group[field].dtype != np.dtype(expected.dtype):
             raise InputError(f"{where}: {field} is of type {group[field].dtype}, expected {expected.dtype}")
@@ -263,9 +282,19 @@ def _read_system(path: Path, group: h5py.Group) -> SystemRecord:
     sizes = dict(zip(("n_frames", "n_atoms"), group["positions"].shape, strict=False))
     for field in group:
         check_shape(field, group[field].shape, where, **sizes)
-    small = {field: group[field][...] for field in group if field not in PER_ATOM}
+    if not sizes["n_atoms"]:
+        raise InputError(f"{where}: holds no atoms; make the file again")
+    try:
+        small = {field: group[field][...] for field in group if field not in PER_ATOM}
+    except (OSError, MemoryError) as error:
+        raise InputError(f"{where}: cannot be read ({error}); make the file again") from None
     for field, values in small.items():
         check_field(field, values, where, **sizes)
+    if not ((small["species"] >= 1) & (small["species"] < len(chemical_symbols))).all():
+        raise InputError(
+            f"{where}: species are atomic numbers from 1 to {len(chemical_symbols) - 1}, found "
+            f"{small['species'].min()} to {small['species'].max()}; make the file again"
+        )
     if small["pbc"].any() and not (np.linalg.det(small["cell"]) != 0).all():
         raise InputError(f"{where}: periodic, but the cell of a frame has no volume; make the file again")
     return SystemRecord(name=name, n_frames=sizes["n_frames"], has_forces="forces" in group, **small)

@@ -177,10 +177,78 @@ def spoil_systems(file: h5py.File) -> None:
         (spoil_presence, "cell missing"),
         (spoil_energy, "energy holds NaN or infinity, first at index 2"),
         (spoil_cell, "the cell of a frame has no volume"),
-        (spoil_systems, "holds no system"),
+        (spoil_systems, "systems cannot be opened"),
     ],
 )
 def test_a_spoilt_file_is_refused_when_opened(path: Path, spoil, message: str) -> None:
+    with h5py.File(path, "r+") as file:
+        spoil(file)
+    with pytest.raises(InputError, match=message) as caught:
+        Dataset(path)
+    assert str(path) in str(caught.value)
+
+
+def replace(name: str, **new):
+    """A function that puts another dataset, group, link or attributes in the place of an object of the file."""
+
+    def spoil(file: h5py.File) -> None:
+        del file[name]
+        if "data" in new:
+            file[name] = new["data"]
+        elif "link" in new:
+            file[name] = new["link"]
+        else:
+            file.create_group(name)
+
+    return spoil
+
+
+def attribute(name: str, value) -> object:
+    return lambda file: file.attrs.__setitem__(name, value)
+
+
+def of_species(values) -> object:
+    return lambda file: file["systems/small/species"].__setitem__(slice(None), values)
+
+
+def of_unit(value) -> object:
+    return lambda file: file["systems/small/energy"].attrs.__setitem__("unit", value)
+
+
+BROKEN = {
+    "provenance is no JSON": (attribute("provenance", "{oops"), "provenance is no JSON"),
+    "provenance is no mapping": (attribute("provenance", "[1, 2]"), "provenance is list, expected a mapping"),
+    "provenance is a number": (attribute("provenance", 3), "provenance is no JSON"),
+    "provenance is no text": (attribute("provenance", np.bytes_(b"\xff\xfe")), "provenance is no JSON"),
+    "schema is a number": (attribute("schema", 3), "schema is"),
+    "schema is a list": (attribute("schema", ["gpip-dataset", "x"]), "schema is"),
+    "version is a list": (attribute("schema_version", [1, 2]), "schema version is"),
+    "version is a text": (attribute("schema_version", "one"), "schema version is one"),
+    "systems is empty": (replace("systems"), "holds no system"),
+    "systems is a dataset": (replace("systems", data=1), "systems is an HDF5 dataset, expected a group"),
+    "a system is a dataset": (replace("systems/small", data=1), "small is an HDF5 dataset, expected a group"),
+    "a system is a dangling link": (replace("systems/small", link=h5py.SoftLink("/none")), "small cannot be opened"),
+    "a system is in another file": (
+        replace("systems/small", link=h5py.ExternalLink("none.h5", "/x")),
+        "small cannot be opened",
+    ),
+    "a field is a group": (replace("systems/small/energy"), "energy is an HDF5 group, expected a dataset"),
+    "a field is a dangling link": (
+        replace("systems/small/cell", link=h5py.SoftLink("/none")),
+        "cell missing|cell cannot be opened",
+    ),
+    "a field is text": (replace("systems/small/energy", data="text"), "energy is in None"),
+    "a field is a scalar": (replace("systems/small/positions", data=np.float32(1)), "positions is in None"),
+    "a unit is a number": (of_unit(3), "energy is in"),
+    "a unit is a list": (of_unit(["eV", "eV"]), "energy is in"),
+    "species of 0": (of_species(0), "atomic numbers from 1 to 118, found 0 to 0"),
+    "species of 200": (of_species(200), "atomic numbers from 1 to 118, found 200 to 200"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_hdf5_of_wrong_kinds_is_one_clear_error(path: Path, kind: str) -> None:
+    spoil, message = BROKEN[kind]
     with h5py.File(path, "r+") as file:
         spoil(file)
     with pytest.raises(InputError, match=message) as caught:
