@@ -21,5 +21,5 @@ STAGE_VERSIONS: dict[str, int] = {
     "ml_md": 3,
     "metrics": 2,
     "system": 2,
-    "report": 2,
+    "report": 3,
 }

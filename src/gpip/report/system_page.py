@@ -25,6 +25,7 @@ from gpip.report.system_tables import (
     coordination_table,
     facts,
     gyration_table,
+    thermal_reasons,
     thermal_table,
     thermal_warnings,
 )
@@ -73,6 +74,7 @@ def build_system_page(name: str, settings: Mapping[str, Any], inputs: Inputs, pa
         coordination_how=summary["coordination_how"],
         coordination_reasons=coordination_reasons(summary),
         measured=summary["sampling"],
+        thermal_reasons=thermal_reasons(summary),
         thermal_warnings=thermal_warnings(summary),
         figures=_figures(name, inputs, summary, frame, target, page.parent / "figures" / name),
         versions=provenance("report", {}, None),

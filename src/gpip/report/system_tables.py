@@ -1,4 +1,4 @@
-"""Tables of a system's page. No cell is blank: where there is no number stands a dash and the reason."""
+"""Tables of a system's page. No cell is blank: a dash stands for a missing number, with the reason there or below."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from gpip.report.names import pair_name, species_name
-from gpip.report.rounding import in_brackets, no_number, plus_minus, rounded
+from gpip.report.rounding import in_brackets, plus_minus, rounded
 from gpip.report.tables import density_in_words, density_note
 
 Record = Mapping[str, Any]
@@ -63,20 +63,32 @@ def thermal_table(summary: Record) -> pd.DataFrame:
             {
                 "thermostat (K)": f"{one['temperature_kelvin']:g}",
                 "frames": one["n_frames"],
-                "mean temperature (K)": plus_minus(
-                    one["temperature_mean_kelvin"], one["temperature_standard_error_kelvin"], digits=5
+                "mean temperature (K)": _mean(
+                    one["temperature_mean_kelvin"], one["temperature_standard_error_kelvin"], 5
                 ),
-                "off by (standard errors)": no_number(one["temperature_reason"])
-                if off is None
-                else _minus(f"{off:+.1f}"),
+                "off by (standard errors)": "–" if off is None else _minus(f"{off:+.1f}"),
                 "spread (K)": rounded(one["temperature_standard_deviation_kelvin"], digits=3),
                 "mean potential energy (eV)": _minus(
-                    plus_minus(one["potential_energy_mean_ev"], one["potential_energy_standard_error_ev"], digits=7)
-                )
-                + in_brackets(one["potential_energy_reason"]),
+                    _mean(one["potential_energy_mean_ev"], one["potential_energy_standard_error_ev"], 7)
+                ),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _mean(value: float, error: float | None, digits: int) -> str:
+    """Mean and error; without an error no more than four digits, as none of the others is known to mean anything."""
+    return plus_minus(value, error, digits if error else 4)
+
+
+def thermal_reasons(summary: Record) -> list[str]:
+    """Why means have no standard error: one sentence for each run and quantity."""
+    return [
+        f"Mean {words} at {one['temperature_kelvin']:g} K: {one[reason]}."
+        for one in summary["thermal"]
+        for words, reason in (("temperature", "temperature_reason"), ("potential energy", "potential_energy_reason"))
+        if one[reason]
+    ]
 
 
 def thermal_warnings(summary: Record) -> list[str]:

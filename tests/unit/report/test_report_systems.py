@@ -14,7 +14,7 @@ from gpip.report.box_picture import box_picture, whole_in_box
 from gpip.report.names import contents_in_words, pair_name, species_name
 from gpip.report.page import build_report
 from gpip.report.system_page import build_system_page
-from gpip.report.system_tables import thermal_table
+from gpip.report.system_tables import thermal_reasons, thermal_table
 from gpip.report.tables import density_in_words
 from gpip.report.targets import known_targets, target_of
 
@@ -208,6 +208,10 @@ def test_a_series_too_short_for_an_error_shows_the_reason():
         "potential_energy_reason": reason,
     }
     table = thermal_table({"thermal": [thermal]})
-    assert table["mean temperature (K)"][0] == "317.00"
-    assert table["off by (standard errors)"][0] == f"– ({reason})"
-    assert reason in table["mean potential energy (eV)"][0]
+    assert table["mean temperature (K)"][0] == "317.0"
+    assert table["off by (standard errors)"][0] == "–"
+    assert table["mean potential energy (eV)"][0] == "−2.500"
+    assert thermal_reasons({"thermal": [thermal]}) == [
+        f"Mean temperature at 300 K: {reason}.",
+        f"Mean potential energy at 300 K: {reason}.",
+    ]
